@@ -1,0 +1,35 @@
+# Every target is a script of the same name; PG_CONFIG names the server, SAMPLE_DATA a folder with the OULAD files.
+PG_CONFIG ?=
+SAMPLE_DATA ?=
+export PG_CONFIG SAMPLE_DATA
+
+.PHONY: help demo demo-psql test install bench lint clean
+
+help:
+	@echo 'make demo        the story: an examination platform becomes a multi-tenant one (SAMPLE_DATA=<folder> loads the OULAD files)'
+	@echo 'make demo-psql   the same world, and a psql prompt in it as the application'
+	@echo 'make test        lint, unit tests, pg_regress, client tests'
+	@echo 'make install     build and install into the server of PG_CONFIG=<path> (default: the one found)'
+	@echo 'make bench       ours beside the alternative'
+	@echo 'make lint        fmt, clippy, cargo deny'
+
+demo:
+	@scripts/demo
+
+demo-psql:
+	@scripts/demo --psql
+
+test:
+	@scripts/test
+
+install:
+	@scripts/install
+
+bench:
+	@scripts/bench
+
+lint:
+	@scripts/lint
+
+clean:
+	cargo clean
