@@ -64,6 +64,13 @@ pub fn take_stale(registry: Registry) -> bool {
     true
 }
 
+/// The cache is about to be filled with what may be old already.
+pub fn keep_stale(registry: Registry) {
+    let mut marks = MARKS.get();
+    marks[registry as usize].cache_stale = true;
+    MARKS.set(marks);
+}
+
 /// Whether one of the registries changed since the last question: what was judged by them must be judged again.
 pub fn take_doubt(registries: &[Registry]) -> bool {
     let mut marks = MARKS.get();

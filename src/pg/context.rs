@@ -135,11 +135,7 @@ pub fn current() -> Option<&'static Current> {
 /// Gives the setting a value: for the transaction (and what is left of its savepoint), or for the session.
 pub fn set(context: &Context, for_session: bool) -> Result<()> {
     let value = CString::new(context.encode()).map_err(internal)?;
-    let action = if for_session {
-        pg_sys::GucAction::GUC_ACTION_SET
-    } else {
-        pg_sys::GucAction::GUC_ACTION_LOCAL
-    };
+    let action = if for_session { pg_sys::GucAction::GUC_ACTION_SET } else { pg_sys::GucAction::GUC_ACTION_LOCAL };
     let _writing = Writing::begin();
     match guc::set(NAME, &value, pg_sys::GucContext::PGC_SUSET, action) {
         1 => Ok(()),

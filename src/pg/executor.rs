@@ -68,9 +68,7 @@ unsafe extern "C-unwind" fn run(
     // SAFETY: as in `start`.
     unsafe {
         match PREVIOUS_RUN {
-            Some(previous) => {
-                pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count, execute_once))
-            }
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count, execute_once)),
             None => pg_sys::standard_ExecutorRun(query, direction, count, execute_once),
         }
     }

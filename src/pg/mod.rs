@@ -11,6 +11,7 @@ pub mod guc;
 pub mod hooks;
 pub mod object;
 pub mod parallel;
+pub mod preload;
 pub mod role;
 pub mod spi;
 pub mod temp;

@@ -85,7 +85,8 @@ const HAS_SCHEMA: [pg_sys::Oid; 10] = [
     pg_sys::OperatorClassRelationId,
     pg_sys::OperatorFamilyRelationId,
     pg_sys::CollationRelationId,
-    pg_sys::ConversionRelationId,
-    pg_sys::TSConfigRelationId,
-    pg_sys::TSDictionaryRelationId,
+    // pg_conversion, pg_ts_dict, pg_ts_config: their headers are not among the bindings.
+    pg_sys::Oid::from_u32(2607),
+    pg_sys::Oid::from_u32(3600),
+    pg_sys::Oid::from_u32(3602),
 ];

@@ -25,16 +25,28 @@ pub enum Verdict {
 /// What the rules of the session need to know of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Prepare { name: String },
+    Prepare {
+        name: String,
+    },
     /// `None`: all.
-    Deallocate { name: Option<String> },
+    Deallocate {
+        name: Option<String>,
+    },
     Listen,
-    DeclareCursor { with_hold: bool },
+    DeclareCursor {
+        with_hold: bool,
+    },
     /// CREATE TABLE, CREATE TABLE AS, SELECT INTO.
-    CreateTable { on_commit_drop: bool },
+    CreateTable {
+        on_commit_drop: bool,
+    },
     /// `None`: RESET ALL, DISCARD.
-    Set { name: Option<String> },
-    Copy { relation: Option<pg_sys::Oid> },
+    Set {
+        name: Option<String>,
+    },
+    Copy {
+        relation: Option<pg_sys::Oid>,
+    },
     DiscardTemporary,
     Other,
 }
@@ -79,8 +91,7 @@ impl Statement {
                 }
                 T_CreateTableAsStmt => {
                     let into = (*self.node.cast::<pg_sys::CreateTableAsStmt>()).into;
-                    let on_commit_drop =
-                        !into.is_null() && (*into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
+                    let on_commit_drop = !into.is_null() && (*into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
                     Kind::CreateTable { on_commit_drop }
                 }
                 T_VariableSetStmt => {
