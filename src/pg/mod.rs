@@ -12,6 +12,7 @@ pub mod hooks;
 pub mod object;
 pub mod parallel;
 pub mod preload;
+pub mod relation;
 pub mod role;
 pub mod spi;
 pub mod temp;
