@@ -69,7 +69,7 @@ pub fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         Algorithm::EdDsa => {
             use ed25519_dalek::Signer;
             let seed: [u8; 32] = private("EdDSA", "d").try_into().unwrap();
-            ed25519_dalek::SigningKey::from_bytes(&seed).sign(message).to_vec()
+            ed25519_dalek::SigningKey::from_bytes(&seed).sign(message).to_bytes().to_vec()
         }
         Algorithm::Es256 => {
             let key = p256::ecdsa::SigningKey::from_slice(&private("ES256", "d")).unwrap();
