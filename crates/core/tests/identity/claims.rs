@@ -135,6 +135,15 @@ fn times() {
     }
 }
 
+/// A revocation in the second of issue must count.
+#[test]
+fn fractions_count_against_the_token() {
+    let mut claims = claims();
+    (claims["iat"], claims["exp"]) = ((NOW as f64 - 9.5).into(), (NOW as f64 + 290.5).into());
+    let verified = login(&claims).unwrap();
+    assert_eq!((verified.issued_at, verified.exp, verified.not_before), (NOW - 10, NOW + 290, NOW - 39));
+}
+
 #[test]
 fn a_clock_at_the_end_of_time_is_no_overflow() {
     for now in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
