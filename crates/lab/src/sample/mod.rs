@@ -27,7 +27,7 @@ pub struct Institution {
     pub name: String,
     /// What the tenant column of the tables holds.
     pub external_id: String,
-    /// The user ids of its students.
+    /// The user ids of its students; each has rows of its own in `Probes::forgotten_table`.
     pub students: Vec<String>,
 }
 
@@ -58,11 +58,15 @@ pub struct Probes {
     /// A query whose author forgot the WHERE, and the table that it counts.
     pub forgotten_where: &'static str,
     pub forgotten_table: &'static str,
+    /// The same mistake in a write.
+    pub careless_write: &'static str,
     /// A write that takes an instructor; one parameter-free statement.
     pub instructor_write: &'static str,
     /// A row to refer to, and a statement that refers to row `$1`.
     pub referenced: &'static str,
     pub reference: &'static str,
+    /// A write that nobody has, where the schema has such a table.
+    pub append_only: Option<&'static str>,
     /// What the owner of the tables may try on the way to their content.
     pub leaking_ddl: &'static str,
 }
