@@ -1,0 +1,16 @@
+//! Who is calling: issuers and their keys, the tokens that they sign, and the context that a login makes.
+
+mod claims;
+pub mod context;
+pub mod error;
+pub mod json;
+mod jwks;
+mod key;
+mod options;
+mod token;
+
+pub use claims::Verified;
+pub use jwks::{KeySet, KeySummary, SkippedKey};
+pub use key::Algorithm;
+pub use options::{ClaimPath, IssuerOptions, RoleFrom};
+pub use token::{Issuer, Token};

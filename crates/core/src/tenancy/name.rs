@@ -30,7 +30,7 @@ impl TenantId {
                 b'A'..=b'F' => byte - b'A' + 10,
                 _ => return None,
             };
-            id[nibbles / 2] |= if nibbles % 2 == 0 { value << 4 } else { value };
+            id[nibbles / 2] |= if nibbles.is_multiple_of(2) { value << 4 } else { value };
             nibbles += 1;
         }
         Some(Self(id))

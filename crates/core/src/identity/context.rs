@@ -1,0 +1,199 @@
+//! The context of one transaction, and its text form in the setting `warden.context`.
+//!
+//! The text is for the server itself (it travels to parallel workers); nobody else reads or writes it.
+//! Form: the version `1`, then netstrings (`<bytes>:<text>,`), one a field, in the order of [`Context`]'s fields.
+
+use crate::tenancy::{ExternalId, Labels, TenantId, Tier};
+
+/// Through which door the context came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `login`: a token whose role the members table gives.
+    Member,
+    /// `login`: a token whose issuer names the role.
+    Claim,
+    /// `assume`: a broker named the user.
+    Broker,
+    /// `logout`: the slot is taken, nobody is inside.
+    Closed,
+}
+
+impl Door {
+    const ALL: [(Door, &'static str); 4] =
+        [(Door::Member, "member"), (Door::Claim, "claim"), (Door::Broker, "broker"), (Door::Closed, "closed")];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(door, _)| *door == self).map_or("", |(_, name)| name)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| *name == text).map(|(door, _)| *door)
+    }
+}
+
+/// What a session is allowed to be for the rest of its transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Number of this login in its backend, from 1: tells one run's context from another's.
+    pub serial: u64,
+    pub door: Door,
+    pub tenant: TenantId,
+    pub external_id: Option<String>,
+    pub user: String,
+    pub tier: Tier,
+    /// The labels at login, so that a parallel worker answers `has_role` without a look-up.
+    pub labels: Labels,
+    pub session: Option<String>,
+    pub issuer: Option<String>,
+    /// Microseconds since the Unix epoch; `None`: it does not expire by itself.
+    pub expires_at: Option<i64>,
+    /// When the credential was issued, seconds since the Unix epoch; revocations look at it.
+    pub issued_at: i64,
+    /// The token's payload as JSON text.
+    pub claims: Option<String>,
+}
+
+impl Context {
+    /// A second login that gives the very same is no second login.
+    pub fn same_identity(&self, other: &Context) -> bool {
+        self.tenant == other.tenant
+            && self.user == other.user
+            && self.tier == other.tier
+            && self.session == other.session
+    }
+
+    /// The number that a bigint tenant column holds for this tenant, if any.
+    pub fn external_integer(&self) -> Option<i64> {
+        self.external_id.as_deref().and_then(ExternalId::as_integer)
+    }
+
+    pub fn encode(&self) -> String {
+        let mut out = String::with_capacity(256 + self.claims.as_ref().map_or(0, String::len));
+        out.push('1');
+        let mut field = |text: &str| {
+            out.push_str(&text.len().to_string());
+            out.push(':');
+            out.push_str(text);
+            out.push(',');
+        };
+        field(&self.serial.to_string());
+        field(self.door.name());
+        field(&self.tenant.to_string());
+        field(&optional(self.external_id.as_deref()));
+        field(&self.user);
+        field(&self.tier.number().to_string());
+        Tier::ALL.iter().for_each(|tier| field(self.labels.label(*tier)));
+        field(&optional(self.session.as_deref()));
+        field(&optional(self.issuer.as_deref()));
+        field(&self.expires_at.map_or_else(String::new, |at| at.to_string()));
+        field(&self.issued_at.to_string());
+        field(&optional(self.claims.as_deref()));
+        out
+    }
+
+    /// `None` for anything that [`Context::encode`] does not write.
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut rest = text.strip_prefix('1')?;
+        let mut field = || {
+            let (length, after) = rest.split_once(':')?;
+            let length: usize = length.parse().ok()?;
+            let value = after.get(..length)?;
+            rest = after.get(length..)?.strip_prefix(',')?;
+            Some(value)
+        };
+        let context = Context {
+            serial: field()?.parse().ok()?,
+            door: Door::parse(field()?)?,
+            tenant: TenantId::parse(field()?)?,
+            external_id: from_optional(field()?)?,
+            user: field()?.to_owned(),
+            tier: Tier::from_number(field()?.parse().ok()?)?,
+            labels: Labels::new([
+                field()?.to_owned(),
+                field()?.to_owned(),
+                field()?.to_owned(),
+                field()?.to_owned(),
+            ]),
+            session: from_optional(field()?)?,
+            issuer: from_optional(field()?)?,
+            expires_at: match field()? {
+                "" => None,
+                at => Some(at.parse().ok()?),
+            },
+            issued_at: field()?.parse().ok()?,
+            claims: from_optional(field()?)?,
+        };
+        rest.is_empty().then_some(context)
+    }
+}
+
+/// Nothing and the empty text are two things: `-`, or `=` before the text.
+fn optional(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| format!("={text}"))
+}
+
+fn from_optional(text: &str) -> Option<Option<String>> {
+    match text {
+        "-" => Some(None),
+        _ => text.strip_prefix('=').map(|text| Some(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Context {
+        Context {
+            serial: 7,
+            door: Door::Member,
+            tenant: TenantId([7; 16]),
+            external_id: Some("41".into()),
+            user: "o'brien, 5:x,日本".into(),
+            tier: Tier::Member,
+            labels: Labels::default(),
+            session: None,
+            issuer: Some("https://idp.test".into()),
+            expires_at: Some(1_700_000_000_000_000),
+            issued_at: 1_700_000_000,
+            claims: Some("{\"sub\":\"x,\"}".into()),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let full = sample();
+        let bare = Context {
+            external_id: None,
+            issuer: None,
+            session: Some(String::new()),
+            claims: None,
+            expires_at: None,
+            ..sample()
+        };
+        for context in [full, bare] {
+            assert_eq!(Context::decode(&context.encode()), Some(context));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_read() {
+        let good = sample().encode();
+        for end in 0..good.len() {
+            assert_eq!(good.get(..end).and_then(Context::decode), None, "cut at {end}");
+        }
+        for bad in ["", "1", "2", &format!("{good}x"), &good.replacen('1', "2", 1), "{\"tenant_id\":\"x\"}"] {
+            assert_eq!(Context::decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_same_identity_is_tenant_user_role_and_session() {
+        let one = sample();
+        assert!(one.same_identity(&Context { serial: 8, claims: None, ..sample() }));
+        assert!(!one.same_identity(&Context { tenant: TenantId([8; 16]), ..sample() }));
+        assert!(!one.same_identity(&Context { user: "x".into(), ..sample() }));
+        assert!(!one.same_identity(&Context { tier: Tier::Viewer, ..sample() }));
+        assert!(!one.same_identity(&Context { session: Some("s".into()), ..sample() }));
+    }
+}

@@ -1,0 +1,84 @@
+//! The slot of a transaction: taken by the first login, freed by rolling that login back and by nothing else.
+
+use std::cell::{Cell, RefCell};
+
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::identity::context::{Context, Door};
+
+use super::{session, standing};
+use crate::pg::xact::{self, SubTransaction};
+use crate::pg::{context, guc};
+
+struct Slot {
+    taken_in: SubTransaction,
+    by: Context,
+}
+
+thread_local! {
+    static SLOT: RefCell<Option<Slot>> = const { RefCell::new(None) };
+    static SERIAL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Puts the transaction under a context, unless it has been under another already.
+///
+/// # Errors
+/// 55000 when another login of this transaction stands, or has stood: `logout` does not free the slot.
+pub fn take(mut wanted: Context) -> Result<()> {
+    if SLOT.with_borrow(|slot| slot.as_ref().is_some_and(|slot| slot.by.same_identity(&wanted)))
+        && standing::live()?.is_some()
+    {
+        return Ok(());
+    }
+    let other = SLOT.with_borrow(|slot| slot.as_ref().is_some_and(|slot| !slot.by.same_identity(&wanted)));
+    if other && !guc::ALLOW_CONTEXT_CHANGE.get() {
+        return Err(WardenError::new(SqlState::NotInPrerequisiteState, "this transaction has a context already")
+            .detail("A transaction logs in once, also after logout.")
+            .hint("End the transaction, or roll back to a savepoint before its login."));
+    }
+    wanted.serial = SERIAL.get() + 1;
+    SERIAL.set(wanted.serial);
+    session::entering()?;
+    context::set(&wanted, false)?;
+    SLOT.with_borrow_mut(|slot| {
+        // A login again after logout keeps the slot where it was first taken.
+        let taken_in = slot.as_ref().map_or_else(xact::current_subtransaction, |slot| slot.taken_in);
+        *slot = Some(Slot { taken_in, by: wanted });
+    });
+    Ok(())
+}
+
+/// Ends the context; the slot stays taken. Without a context: nothing.
+pub fn close() -> Result<()> {
+    let closed = SLOT.with_borrow(|slot| slot.as_ref().map(|slot| Context { door: Door::Closed, ..slot.by.clone() }));
+    match closed {
+        Some(closed) => context::set(&closed, false),
+        None => Ok(()),
+    }
+}
+
+pub fn is_taken() -> bool {
+    SLOT.with_borrow(Option::is_some)
+}
+
+pub fn transaction_ended() {
+    SLOT.with_borrow_mut(Option::take);
+}
+
+pub fn savepoint_released(own: SubTransaction, parent: SubTransaction) {
+    SLOT.with_borrow_mut(|slot| {
+        if let Some(slot) = slot.as_mut().filter(|slot| slot.taken_in == own) {
+            slot.taken_in = parent;
+        }
+    });
+}
+
+/// Whether the roll-back undid the login.
+pub fn savepoint_rolled_back(own: SubTransaction) -> bool {
+    SLOT.with_borrow_mut(|slot| match slot {
+        Some(taken) if taken.taken_in == own => {
+            *slot = None;
+            true
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,118 @@
+//! Settings: each with its reason, its reach, and who may change it.
+
+use std::ffi::{CStr, CString, c_int};
+
+use pgrx::pg_sys;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use warden_core::error::Result;
+
+use super::error::internal;
+
+/// What a protected table says when it is read without a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
+pub enum MissingContext {
+    #[name = c"error"]
+    Error,
+    #[name = c"empty"]
+    Empty,
+}
+
+pub static MISSING_CONTEXT: GucSetting<MissingContext> = GucSetting::<MissingContext>::new(MissingContext::Error);
+pub static ALLOW_EXEMPT_LOGIN: GucSetting<bool> = GucSetting::<bool>::new(false);
+pub static ALLOW_CONTEXT_CHANGE: GucSetting<bool> = GucSetting::<bool>::new(false);
+pub static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
+/// Megabytes.
+pub static PROTECT_SCAN_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
+
+/// Defines every setting but `warden.context` (see [`super::context`]) and reserves the prefix, so that a misspelt
+/// or invented `warden.*` is an error instead of a setting that anybody may write.
+pub fn define() {
+    let flags = GucFlags::default();
+    GucRegistry::define_enum_guc(
+        c"warden.missing_context",
+        c"What a protected table says without a context: an error, or no rows.",
+        c"Of the whole server: a session that could choose would choose silence.",
+        &MISSING_CONTEXT,
+        GucContext::Sighup,
+        flags,
+    );
+    GucRegistry::define_bool_guc(
+        c"warden.allow_exempt_login",
+        c"Lets a session that row-level security does not bind have a context.",
+        c"Of the whole server: such a context isolates nothing, and whoami() says so.",
+        &ALLOW_EXEMPT_LOGIN,
+        GucContext::Sighup,
+        flags,
+    );
+    GucRegistry::define_bool_guc(
+        c"warden.allow_context_change",
+        c"Lets a transaction log in more than once. For test servers only.",
+        c"At server start only: with it, injected SQL that holds a second credential can change tenants.",
+        &ALLOW_CONTEXT_CHANGE,
+        GucContext::Postmaster,
+        flags,
+    );
+    GucRegistry::define_bool_guc(
+        c"warden.allow_drop",
+        c"Lets DROP EXTENSION go on while tables are protected.",
+        c"Of superusers: the last way out, when unprotect cannot be used.",
+        &ALLOW_DROP,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"warden.protect_scan_limit",
+        c"Size of a table above which protect refuses to scan it while it holds locks.",
+        c"Of the whole server; warden.preview gives the statements that prepare a larger table.",
+        &PROTECT_SCAN_LIMIT,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+    super::context::define();
+    // SAFETY: called once from _PG_init, after every setting of the prefix has been defined.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"warden".as_ptr()) };
+}
+
+/// The value of a setting as text.
+pub fn current(name: &CStr) -> Result<CString> {
+    // SAFETY: the name is a C string; the answer is copied before anything can change it.
+    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
+    if value.is_null() {
+        return Err(internal(format!("no setting {name:?}")));
+    }
+    // SAFETY: not null, and a C string by GetConfigOption's contract.
+    Ok(unsafe { CStr::from_ptr(value) }.to_owned())
+}
+
+/// Sets a setting until the current nest level of settings is closed.
+pub fn set_saved(name: &CStr, value: &CStr) {
+    set(name, value, pg_sys::GucContext::PGC_SUSET, pg_sys::GucAction::GUC_ACTION_SAVE);
+}
+
+/// Sets a setting for the session, with the rights of its user.
+pub fn set_session(name: &CStr, value: &CStr) {
+    set(name, value, pg_sys::GucContext::PGC_USERSET, pg_sys::GucAction::GUC_ACTION_SET);
+}
+
+pub(super) fn set(
+    name: &CStr,
+    value: &CStr,
+    context: pg_sys::GucContext::Type,
+    action: pg_sys::GucAction::Type,
+) -> c_int {
+    // SAFETY: both are C strings; the call copies them.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            context,
+            pg_sys::GucSource::PGC_S_SESSION,
+            action,
+            true,
+            0,
+            false,
+        )
+    }
+}

@@ -1,0 +1,46 @@
+//! One hook of each kind; what a hook does is decided by the pillars, in the order that [`Dispatch`] was given.
+
+use std::sync::OnceLock;
+
+use warden_core::error::Result;
+
+use super::executor::Run;
+use super::object::ObjectEvent;
+use super::utility::{Statement, Verdict};
+use super::xact::SubTransaction;
+use super::{cache, executor, object, utility, xact};
+
+/// The pillars' answers to what PostgreSQL is about to do, or has done.
+pub struct Dispatch {
+    pub run_starts: fn(Run) -> Result<()>,
+    pub run_continues: fn(Run) -> Result<()>,
+    pub run_ended: fn(Run),
+    pub statement_starts: fn(&Statement) -> Result<Verdict>,
+    pub statement_done: fn(&Statement) -> Result<()>,
+    pub object: fn(&ObjectEvent) -> Result<()>,
+    pub before_commit: fn() -> Result<()>,
+    pub transaction_ended: fn(bool),
+    pub savepoint_released: fn(SubTransaction, SubTransaction),
+    pub savepoint_rolled_back: fn(SubTransaction),
+}
+
+static DISPATCH: OnceLock<Dispatch> = OnceLock::new();
+
+/// Installs every hook; called once, from _PG_init.
+pub fn install(dispatch: Dispatch) {
+    if DISPATCH.set(dispatch).is_err() {
+        return;
+    }
+    executor::install();
+    utility::install();
+    object::install();
+    xact::install();
+    cache::install();
+}
+
+pub(super) fn dispatch() -> &'static Dispatch {
+    match DISPATCH.get() {
+        Some(dispatch) => dispatch,
+        None => super::error::raise(super::error::internal("a hook before _PG_init")),
+    }
+}

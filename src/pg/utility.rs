@@ -1,0 +1,201 @@
+//! Utility statements: everything that is not SELECT, INSERT, UPDATE, DELETE or MERGE.
+
+use std::ffi::{CStr, c_char};
+
+use pgrx::{pg_guard, pg_sys};
+
+use super::error::answer;
+use super::hooks::dispatch;
+
+/// A utility statement, while PostgreSQL passes it to us.
+pub struct Statement {
+    node: *mut pg_sys::Node,
+    text: *const c_char,
+    query: pg_sys::ProcessUtilityContext::Type,
+}
+
+/// Whether the statement runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Run,
+    /// It has been answered already, or is answered by doing nothing: success without execution.
+    Done,
+}
+
+/// What the rules of the session need to know of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Prepare { name: String },
+    /// `None`: all.
+    Deallocate { name: Option<String> },
+    Listen,
+    DeclareCursor { with_hold: bool },
+    /// CREATE TABLE, CREATE TABLE AS, SELECT INTO.
+    CreateTable { on_commit_drop: bool },
+    /// `None`: RESET ALL, DISCARD.
+    Set { name: Option<String> },
+    Copy { relation: Option<pg_sys::Oid> },
+    DiscardTemporary,
+    Other,
+}
+
+impl Statement {
+    pub fn node(&self) -> *mut pg_sys::Node {
+        self.node
+    }
+
+    /// The query string that the statement is a part of.
+    pub fn text(&self) -> *const c_char {
+        self.text
+    }
+
+    pub fn is_subcommand(&self) -> bool {
+        self.query == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND
+    }
+
+    pub fn tag(&self) -> pg_sys::NodeTag {
+        // SAFETY: a node begins with its tag.
+        unsafe { (*self.node).type_ }
+    }
+
+    pub fn kind(&self) -> Kind {
+        use pg_sys::NodeTag::*;
+        // SAFETY: each cast is to the type that the tag names; the tree is valid during the hook.
+        unsafe {
+            match self.tag() {
+                T_PrepareStmt => Kind::Prepare { name: text((*self.node.cast::<pg_sys::PrepareStmt>()).name) },
+                T_DeallocateStmt => {
+                    let name = (*self.node.cast::<pg_sys::DeallocateStmt>()).name;
+                    Kind::Deallocate { name: (!name.is_null()).then(|| text(name)) }
+                }
+                T_ListenStmt => Kind::Listen,
+                T_DeclareCursorStmt => {
+                    let options = (*self.node.cast::<pg_sys::DeclareCursorStmt>()).options;
+                    Kind::DeclareCursor { with_hold: options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 }
+                }
+                T_CreateStmt => {
+                    let on_commit = (*self.node.cast::<pg_sys::CreateStmt>()).oncommit;
+                    Kind::CreateTable { on_commit_drop: on_commit == pg_sys::OnCommitAction::ONCOMMIT_DROP }
+                }
+                T_CreateTableAsStmt => {
+                    let into = (*self.node.cast::<pg_sys::CreateTableAsStmt>()).into;
+                    let on_commit_drop =
+                        !into.is_null() && (*into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
+                    Kind::CreateTable { on_commit_drop }
+                }
+                T_VariableSetStmt => {
+                    let name = (*self.node.cast::<pg_sys::VariableSetStmt>()).name;
+                    Kind::Set { name: (!name.is_null()).then(|| text(name)) }
+                }
+                T_DiscardStmt => {
+                    let target = (*self.node.cast::<pg_sys::DiscardStmt>()).target;
+                    match target {
+                        pg_sys::DiscardMode::DISCARD_TEMP => Kind::DiscardTemporary,
+                        _ => Kind::Other,
+                    }
+                }
+                T_CopyStmt => {
+                    let relation = (*self.node.cast::<pg_sys::CopyStmt>()).relation;
+                    Kind::Copy { relation: (!relation.is_null()).then(|| relation_oid(relation)).flatten() }
+                }
+                _ => Kind::Other,
+            }
+        }
+    }
+}
+
+/// The relation that a RangeVar names now, without a lock.
+///
+/// # Safety
+/// `relation` is a valid RangeVar.
+unsafe fn relation_oid(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
+    // SAFETY: by the caller's promise; missing_ok, so that an unknown name is PostgreSQL's own error later.
+    let oid = unsafe {
+        pg_sys::RangeVarGetRelidExtended(
+            relation,
+            pg_sys::NoLock as pg_sys::LOCKMODE,
+            pg_sys::RVROption::RVR_MISSING_OK,
+            None,
+            std::ptr::null_mut(),
+        )
+    };
+    (oid != pg_sys::Oid::INVALID).then_some(oid)
+}
+
+/// # Safety
+/// `value` is null or a C string.
+unsafe fn text(value: *const c_char) -> String {
+    if value.is_null() {
+        return String::new();
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned()
+}
+
+/// Drops a statement that SQL's PREPARE made, if it still stands.
+pub fn drop_prepared(name: &str) {
+    let Ok(name) = std::ffi::CString::new(name) else { return };
+    // SAFETY: a look-up in this backend's table of prepared statements; dropping one that stands raises nothing.
+    unsafe {
+        let statement = pg_sys::FetchPreparedStatement(name.as_ptr(), false);
+        if !statement.is_null() && (*statement).from_sql {
+            pg_sys::DropPreparedStatement(name.as_ptr(), false);
+        }
+    }
+}
+
+static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
+
+pub(super) fn install() {
+    // SAFETY: called once from _PG_init, before any backend is forked.
+    unsafe {
+        PREVIOUS = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process);
+    }
+}
+
+#[pg_guard]
+#[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
+unsafe extern "C-unwind" fn process(
+    planned: *mut pg_sys::PlannedStmt,
+    text: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: PostgreSQL passes a valid planned statement.
+    let statement = Statement { node: unsafe { (*planned).utilityStmt }, text, query: context };
+    if answer((dispatch().statement_starts)(&statement)) == Verdict::Done {
+        if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
+            // SAFETY: not null, and PostgreSQL's own.
+            unsafe { pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0) };
+        }
+        return;
+    }
+    // A transaction's own end frees the tree and leaves nothing to look at.
+    let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
+    // SAFETY: the previous hook, or the function that it replaces, with the arguments that we were given.
+    unsafe {
+        match PREVIOUS {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                previous(planned, text, read_only_tree, context, params, environment, destination, completion)
+            }),
+            None => pg_sys::standard_ProcessUtility(
+                planned,
+                text,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                destination,
+                completion,
+            ),
+        }
+    }
+    if !ends_transaction {
+        answer((dispatch().statement_done)(&statement));
+    }
+}

@@ -1,0 +1,7 @@
+//! Tenants, members, tiers and permissions.
+
+pub mod directory;
+mod member;
+mod permission;
+mod role;
+mod tenant;

@@ -1,0 +1,34 @@
+//! What the platform calls the four tiers.
+
+use pgrx::prelude::*;
+use warden_core::error::{SqlState, WardenError};
+use warden_core::tenancy::{Labels, Tier};
+
+use super::directory;
+use crate::pg::role::{self, Role};
+use crate::pg::{error::answer, spi};
+use crate::sql::need;
+
+#[pg_extern(sql = false)]
+fn rename_role(tier: Option<i32>, label: Option<&str>) {
+    answer((|| {
+        role::refuse_restricted()?;
+        role::require(&[Role::Admin])?;
+        let tier = Tier::from_number(need(tier, "tier")?.into()).ok_or_else(|| {
+            WardenError::new(SqlState::InvalidParameterValue, "unknown tier").hint("The tiers are 1, 2, 3 and 4.")
+        })?;
+        let label = need(label, "label")?;
+        Labels::check(label)?;
+        if directory::labels()?.tier(label).is_some_and(|other| other != tier) {
+            return Err(WardenError::new(SqlState::UniqueViolation, "another role has this label"));
+        }
+        spi::as_owner(|| {
+            spi::execute(
+                "INSERT INTO warden.role_registry (tier, label) VALUES ($1, $2) \
+                 ON CONFLICT (tier) DO UPDATE SET label = excluded.label",
+                &[i16::from(tier.number()).into(), label.into()],
+            )?;
+            Ok(())
+        })
+    })());
+}

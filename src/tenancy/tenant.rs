@@ -1,0 +1,123 @@
+//! Creating, suspending and closing tenants.
+
+use pgrx::prelude::*;
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::tenancy::{ExternalId, Reason, Slug};
+
+use super::directory;
+use crate::pg::error::{answer, internal};
+use crate::pg::role::{self, Role};
+use crate::pg::spi;
+use crate::sql::{need, reason};
+
+#[pg_extern(sql = false)]
+fn create_tenant(
+    slug: Option<&str>,
+    name: Option<&str>,
+    region: Option<&str>,
+    external_id: Option<&str>,
+    id: Option<pgrx::Uuid>,
+) -> pgrx::Uuid {
+    answer(create(slug, name, region, external_id, id))
+}
+
+fn create(
+    slug: Option<&str>,
+    name: Option<&str>,
+    region: Option<&str>,
+    external_id: Option<&str>,
+    id: Option<pgrx::Uuid>,
+) -> Result<pgrx::Uuid> {
+    role::refuse_restricted()?;
+    role::require(&[Role::Admin])?;
+    let slug = Slug::parse(need(slug, "slug")?)?;
+    let name = need(name, "name")?;
+    if name.trim().is_empty() {
+        return Err(WardenError::new(SqlState::InvalidParameterValue, "a tenant's name must not be blank"));
+    }
+    let external_id = external_id.map(ExternalId::parse).transpose()?;
+    spi::as_owner(|| {
+        let id: pgrx::Uuid = spi::value(
+            "INSERT INTO warden.tenant_registry (id, slug, external_id, name, region) \
+             VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING RETURNING id",
+            &[
+                id.into(),
+                slug.as_str().into(),
+                external_id.as_ref().map(ExternalId::as_str).into(),
+                name.into(),
+                region.into(),
+            ],
+        )?
+        .ok_or_else(|| taken("id"))?;
+        // Ids, external ids and slugs are one namespace: a word that is somebody's is nobody else's.
+        let words = 1
+            + u64::from(slug.as_str() != id.to_string())
+            + u64::from(external_id.as_ref().is_some_and(|e| e.as_str() != slug.as_str() && e.as_str() != id.to_string()));
+        let entered = spi::execute(
+            "INSERT INTO warden.tenant_name (name, tenant) SELECT DISTINCT w, $1 FROM unnest(ARRAY[$1::text, $2, $3]) w \
+             WHERE w IS NOT NULL ON CONFLICT (name) DO NOTHING",
+            &[id.into(), slug.as_str().into(), external_id.as_ref().map(ExternalId::as_str).into()],
+        )?;
+        if entered != words {
+            return Err(taken("slug, external id or id"));
+        }
+        Ok(id)
+    })
+}
+
+fn taken(what: &str) -> WardenError {
+    WardenError::new(SqlState::UniqueViolation, format!("the tenant's {what} is taken"))
+        .detail("Ids, external ids and slugs share one namespace: each names one tenant.")
+}
+
+#[pg_extern(sql = false)]
+fn tenant_by_reference(reference: Option<&str>) -> pgrx::Uuid {
+    answer((|| {
+        role::require(&[Role::Admin, Role::Auditor, Role::Broker])?;
+        Ok(directory::uuid(directory::require_tenant(need(reference, "reference")?)?.id))
+    })())
+}
+
+#[pg_extern(sql = false)]
+fn suspend_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
+    answer(change(tenant, why, "suspended"));
+}
+
+#[pg_extern(sql = false)]
+fn resume_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
+    answer(change(tenant, why, "active"));
+}
+
+#[pg_extern(sql = false)]
+fn close_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
+    answer(change(tenant, why, "closed"));
+}
+
+fn change(tenant: Option<pgrx::Uuid>, why: Option<&str>, to: &str) -> Result<()> {
+    role::refuse_restricted()?;
+    role::require(&[Role::Admin])?;
+    let tenant = need(tenant, "tenant")?;
+    let why: Reason = reason(why)?;
+    spi::as_owner(|| {
+        let state: String = spi::value(
+            "SELECT t.state FROM warden.tenant_registry t WHERE t.id = $1 FOR UPDATE",
+            &[tenant.into()],
+        )?
+        .ok_or_else(directory::unknown_tenant)?;
+        let allowed = match to {
+            "suspended" => state == "active",
+            "active" => state == "suspended",
+            "closed" => state != "closed",
+            _ => return Err(internal("no such state")),
+        };
+        if !allowed {
+            return Err(WardenError::new(SqlState::NotInPrerequisiteState, format!("the tenant is {state}"))
+                .detail(format!("It cannot become {to}; closing is final.")));
+        }
+        spi::execute(
+            "UPDATE warden.tenant_registry SET state = $2, state_reason = $3, state_changed_at = now() WHERE id = $1",
+            &[tenant.into(), to.into(), why.as_str().into()],
+        )?;
+        Ok(())
+    })
+}
