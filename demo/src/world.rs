@@ -5,16 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use warden_lab::{
     Cluster, Error, Lab, Member, OFFICER, OWNER, Result, Uuid,
-    postgres::Client,
-    sample::{Institution, ROLE_LABELS, Sample},
+    sample::{Institution, ROLE_LABELS, Sample, rename_roles},
 };
 
 use crate::teller::{Teller, thousands};
-
-/// Members of each institution, one of each tier; the fourth is one of its students.
-const STAFF: [&str; 3] = ["director", "instructor", "proctor"];
-/// The first students of each become members; the rest have yet to be invited.
-const INVITED: usize = 20;
 
 pub struct World {
     pub lab: Lab,
@@ -50,11 +44,11 @@ impl World {
         self.sample.institutions.iter().zip(self.tenants.iter().copied())
     }
 
-    /// The n-th institution, and a member of it in that role.
-    pub fn member(&self, number: usize, role: &str) -> Result<Member> {
+    /// The n-th institution, and a member of it with that title.
+    pub fn member(&self, number: usize, title: &str) -> Result<Member> {
         let (institution, tenant) =
             self.institutions().nth(number).ok_or_else(|| Error::unexpected("too few institutions"))?;
-        Ok(Member::new(tenant, &user(institution, role)?))
+        Ok(Member::new(tenant, &institution.user(title)?))
     }
 
     fn found_tenants(&mut self, teller: &mut Teller) -> Result<()> {
@@ -62,9 +56,7 @@ impl World {
         let mut officer = self.lab.connect(OFFICER)?;
         teller.sql("SELECT warden.rename_role(1, 'institution_admin');  -- 2 instructor, 3 proctor, 4 student");
         teller.must("the four tiers, in the platform's own words", || {
-            for (tier, label) in (1i32..).zip(ROLE_LABELS) {
-                officer.execute("SELECT warden.rename_role($1, $2)", &[&tier, &label])?;
-            }
+            rename_roles(&mut officer)?;
             Ok(((), ROLE_LABELS.join(" > ")))
         })?;
         if let Some(first) = self.sample.institutions.first() {
@@ -77,7 +69,7 @@ impl World {
             ));
         }
         self.tenants = teller.must("a tenant for each institution, its staff and first students", || {
-            let (tenants, members) = enrol(&mut officer, &self.sample.institutions)?;
+            let (tenants, members) = self.sample.enrol(&mut officer)?;
             let outcome = format!("{} tenants, {members} members", tenants.len());
             Ok((tenants, outcome))
         })?;
@@ -143,35 +135,4 @@ fn before(teller: &mut Teller, lab: &Lab, sample: &Sample) {
         let seen: i64 = lab.connect("app")?.query_one(sample.probes.forgotten_where, &[])?.get(0);
         Ok(format!("{} rows of {} institutions", thousands(seen), sample.institutions.len()))
     });
-}
-
-fn enrol(officer: &mut Client, institutions: &[Institution]) -> Result<(Vec<Uuid>, usize)> {
-    let mut tenants = Vec::new();
-    let mut members = 0;
-    let mut tx = officer.transaction()?;
-    for institution in institutions {
-        let create = "SELECT warden.create_tenant($1, $2, external_id => $3)";
-        let tenant: Uuid =
-            tx.query_one(create, &[&institution.slug, &institution.name, &institution.external_id])?.get(0);
-        let staff = STAFF.iter().zip(ROLE_LABELS).map(|(title, role)| (format!("{title}@{}", institution.slug), role));
-        let students = institution.students.iter().take(INVITED).map(|student| (student.clone(), "student"));
-        for (user, role) in staff.chain(students) {
-            tx.execute("SELECT warden.add_member($1, $2, $3)", &[&tenant, &user, &role])?;
-            members += 1;
-        }
-        tenants.push(tenant);
-    }
-    tx.commit()?;
-    Ok((tenants, members))
-}
-
-fn user(institution: &Institution, role: &str) -> Result<String> {
-    if role != "student" {
-        return Ok(format!("{role}@{}", institution.slug));
-    }
-    institution
-        .students
-        .first()
-        .cloned()
-        .ok_or_else(|| Error::unexpected(format!("{} has no student", institution.slug)))
 }
