@@ -10,7 +10,7 @@ use std::{
 use warden_lab::{Error, Refusal, Result};
 
 /// Where a step's time stands.
-const TIME_COLUMN: usize = 96;
+const TIME_COLUMN: usize = 100;
 
 pub struct Teller {
     colour: bool,
@@ -131,9 +131,14 @@ impl Teller {
         self.steps += 1;
         let mark = if right { self.paint(Style::Good, "✓") } else { self.paint(Style::Bad, "✗") };
         let text = if outcome.is_empty() { what.to_owned() } else { format!("{what}: {outcome}") };
-        let gap = " ".repeat(TIME_COLUMN.saturating_sub(width(&text)).max(1));
+        // What does not fit beside its time stands below it.
+        let (text, below) = if width(&text) > TIME_COLUMN { (what, Some(outcome)) } else { (text.as_str(), None) };
+        let gap = " ".repeat(TIME_COLUMN.saturating_sub(width(text)).max(1));
         let time = format!("{:>8}", readable(time));
         self.line(&format!("   {mark} {text}{gap}{}", self.paint(Style::Dim, &time)));
+        if let Some(outcome) = below {
+            self.line(&format!("     {outcome}"));
+        }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -150,6 +155,11 @@ impl Teller {
         // A reader that went away (`make demo | head`) is no reason to leave a server behind in a panic.
         let _ = writeln!(io::stdout(), "{text}");
     }
+}
+
+/// "1 row", "1,200 rows".
+pub fn counted(number: i64, thing: &str) -> String {
+    format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// 1234567 as 1,234,567.

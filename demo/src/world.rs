@@ -8,7 +8,7 @@ use warden_lab::{
     sample::{Institution, ROLE_LABELS, Sample, rename_roles},
 };
 
-use crate::teller::{Teller, thousands};
+use crate::teller::{Teller, counted, thousands};
 
 pub struct World {
     pub lab: Lab,
@@ -86,11 +86,12 @@ impl World {
         let mut said = BTreeSet::new();
         for table in &self.sample.tables {
             let call = table.protection.call(table.name);
-            teller.sql(&format!("{call};"));
+            teller.sql(&format!("{};", call.replace(", options => ", ",\n                      options => ")));
             let done = teller.must(table.name, || {
                 owner.batch_execute(&call)?;
                 let done: Vec<String> = notices.take().iter().map(|notice| notice.message().to_owned()).collect();
-                let outcome = format!("template {}, {} changes", table.protection.template, done.len());
+                let outcome =
+                    format!("template {}, {}", table.protection.template, counted(done.len() as i64, "change"));
                 Ok((done, outcome))
             })?;
             said.extend(done.into_iter().filter(|line| line.contains("foreign key")));
