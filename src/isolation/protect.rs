@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::isolation::{self as core, Options, Plan, Table, Template, TenantType};
+use warden_core::isolation::{self as core, Above, Options, Plan, Table, Template, TenantType};
 
 use super::foreign_key::{self, Pending};
 use super::registry::{self, Protected};
@@ -202,11 +202,11 @@ pub fn require_family(request: &Request, family: &[pg_sys::Oid]) -> Result<()> {
 /// # Errors
 /// As the core's plan.
 pub fn plan(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
-    plan_below(&request.template, &request.column, family, None)
+    plan_below(&request.template, &request.column, family, Above::Nothing)
 }
 
 /// `above`: what the table above the family was given when it was protected.
-pub fn plan_below(template: &Template, column: &str, family: &[pg_sys::Oid], above: Option<&Plan>) -> Result<Prepared> {
+pub fn plan_below(template: &Template, column: &str, family: &[pg_sys::Oid], above: Above) -> Result<Prepared> {
     let mut tables: Vec<(pg_sys::Oid, Table, Plan)> = Vec::new();
     let mut tenant = None;
     for oid in family {
@@ -214,7 +214,8 @@ pub fn plan_below(template: &Template, column: &str, family: &[pg_sys::Oid], abo
         let parent = facts::parent_among(*oid, family)?;
         let parent_plan =
             parent.and_then(|parent| tables.iter().find(|(oid, ..)| *oid == parent)).map(|(.., plan)| plan);
-        let plan = core::protect(&table, template, column, parent_plan.or(above))?;
+        let plan =
+            core::protect(&table, template, column, parent_plan.map_or(above, |plan| Above::Planned(&plan.added)))?;
         if tables.is_empty() {
             tenant = core::check_column(&table, template, column)?.map(|kind| (column.to_owned(), kind));
         }
