@@ -40,8 +40,8 @@ pub fn starts(run: Run) -> Result<()> {
 /// 28000 when the run began under another context than the one that counts now.
 pub fn continues(run: Run) -> Result<()> {
     let serial = standing::serial()?;
-    let stamped = STAMPS
-        .with_borrow(|stamps| stamps.iter().rev().find(|stamp| stamp.run == run.key()).map(|stamp| stamp.serial));
+    let stamped =
+        STAMPS.with_borrow(|stamps| stamps.iter().rev().find(|stamp| stamp.run == run.key()).map(|stamp| stamp.serial));
     if stamped == Some(serial) {
         return Ok(());
     }

@@ -137,9 +137,8 @@ pub fn closed_to(run: Run) -> Result<()> {
 }
 
 pub fn before_commit() -> Result<()> {
-    let (prepared, found, touched) = TRACES.with_borrow_mut(|traces| {
-        (std::mem::take(&mut traces.prepared), traces.found.take(), traces.settings_touched)
-    });
+    let (prepared, found, touched) = TRACES
+        .with_borrow_mut(|traces| (std::mem::take(&mut traces.prepared), traces.found.take(), traces.settings_touched));
     prepared.iter().for_each(|name| utility::drop_prepared(name));
     if let Some((search_path, role)) = found.filter(|_| touched) {
         guc::set_session(RESTORED[0], &search_path);

@@ -4,7 +4,6 @@
 //! [`set`] can give it a value: its check hook accepts a non-empty one only under this module's own flag, or while a
 //! parallel worker takes over its leader's settings. RESET ALL passes it by (NO_RESET_ALL).
 
-use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::size_of;
 use std::ptr;
@@ -14,8 +13,9 @@ use warden_core::error::Result;
 use warden_core::identity::context::{Context, Door};
 use warden_core::tenancy::{TenantId, Tier};
 
+use super::backend::BackendCell;
 use super::error::internal;
-use super::{compat, guc, parallel, time};
+use super::{cache, compat, guc, parallel, time};
 
 const NAME: &CStr = c"warden.context";
 
@@ -99,7 +99,7 @@ impl Current {
     }
 
     pub fn is_expired(&self) -> bool {
-        self.expires_at != i64::MAX && time::now() >= self.expires_at
+        self.expires_at != i64::MAX && time::coarse_now() >= self.expires_at
     }
 
     /// PostgreSQL microseconds.
@@ -121,9 +121,39 @@ impl Current {
     }
 }
 
-thread_local! {
-    static CURRENT: Cell<*const Current> = const { Cell::new(ptr::null()) };
-    static WRITING: Cell<bool> = const { Cell::new(false) };
+static CURRENT: BackendCell<*const Current> = BackendCell::new(ptr::null());
+static WRITING: BackendCell<bool> = BackendCell::new(false);
+/// The serial of the last context that a change of the registries has ended; 0: none.
+static REVOKED: BackendCell<u64> = BackendCell::new(0);
+
+/// Whether a context counts, as far as that is known without a look-up.
+pub enum Standing {
+    Missing,
+    Counts(&'static Current),
+    /// A registry that it was judged by has changed since.
+    Doubtful(&'static Current),
+}
+
+/// Takes in what others have changed, and says whether the context counts. Raw calls, no destructors: an ERROR may
+/// jump over it.
+#[inline]
+pub fn standing() -> Standing {
+    let Some(current) = current() else { return Standing::Missing };
+    cache::accept_changes();
+    if current.door == Door::Closed || current.is_expired() || REVOKED.get() == current.serial {
+        return Standing::Missing;
+    }
+    if cache::is_doubtful() { Standing::Doubtful(current) } else { Standing::Counts(current) }
+}
+
+/// Ends a context for good: nothing of it counts from now on.
+pub fn revoke(current: &Current) {
+    REVOKED.set(current.serial);
+}
+
+/// Takes back a `revoke` that was a precaution.
+pub fn reinstate() {
+    REVOKED.set(0);
 }
 
 /// What the setting holds now, a closed or expired context included. Not to be kept across a change of the setting.
@@ -135,11 +165,7 @@ pub fn current() -> Option<&'static Current> {
 /// Gives the setting a value: for the transaction (and what is left of its savepoint), or for the session.
 pub fn set(context: &Context, for_session: bool) -> Result<()> {
     let value = CString::new(context.encode()).map_err(internal)?;
-    let action = if for_session {
-        pg_sys::GucAction::GUC_ACTION_SET
-    } else {
-        pg_sys::GucAction::GUC_ACTION_LOCAL
-    };
+    let action = if for_session { pg_sys::GucAction::GUC_ACTION_SET } else { pg_sys::GucAction::GUC_ACTION_LOCAL };
     let _writing = Writing::begin();
     match guc::set(NAME, &value, pg_sys::GucContext::PGC_SUSET, action) {
         1 => Ok(()),

@@ -38,6 +38,18 @@ pub fn install(dispatch: Dispatch) {
     cache::install();
 }
 
+/// Runs the pillars' part of a hook: a Rust panic or a raised error leaves it as a PostgreSQL ERROR.
+///
+/// What a hook calls next is called outside of it, straight as C does: an ERROR from there must reach the client with
+/// every field that it has (constraint, position, context), which a detour through Rust would lose.
+///
+/// # Safety
+/// The calling frames, up to PostgreSQL's, hold nothing that wants dropping: the ERROR jumps over them.
+pub(super) unsafe fn guarded<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: by the caller's promise.
+    unsafe { pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard(work) }
+}
+
 pub(super) fn dispatch() -> &'static Dispatch {
     match DISPATCH.get() {
         Some(dispatch) => dispatch,

@@ -1,6 +1,7 @@
 //! The boundary to PostgreSQL: the only place with `unsafe`, in small wrappers that the pillars call as safe Rust.
 #![allow(unsafe_code, reason = "this module is the boundary; every block names its precondition")]
 
+mod backend;
 pub mod cache;
 pub mod catalog;
 pub mod compat;
@@ -11,6 +12,8 @@ pub mod guc;
 pub mod hooks;
 pub mod object;
 pub mod parallel;
+pub mod preload;
+mod reading;
 pub mod role;
 pub mod spi;
 pub mod temp;

@@ -1,9 +1,9 @@
 //! Object accesses: what has just been created or altered, and what is about to be dropped or executed.
 
-use pgrx::{pg_guard, pg_sys};
+use pgrx::pg_sys;
 
 use super::error::answer;
-use super::hooks::dispatch;
+use super::hooks::{dispatch, guarded};
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,6 @@ pub(super) fn install() {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn accessed(
     access: pg_sys::ObjectAccessType::Type,
     class: pg_sys::Oid,
@@ -44,10 +43,10 @@ unsafe extern "C-unwind" fn accessed(
     arg: *mut std::ffi::c_void,
 ) {
     use pg_sys::ObjectAccessType::*;
-    // SAFETY: the previous hook, with the arguments that we were given.
+    // SAFETY: the previous hook gets the arguments that we were given; this frame holds nothing to drop.
     unsafe {
         if let Some(previous) = PREVIOUS {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(access, class, object, part, arg));
+            previous(access, class, object, part, arg);
         }
     }
     let access = match access {
@@ -57,7 +56,8 @@ unsafe extern "C-unwind" fn accessed(
         OAT_FUNCTION_EXECUTE => Access::Executing,
         _ => return,
     };
-    answer((dispatch().object)(&ObjectEvent { access, class, object, part }));
+    // SAFETY: this frame holds nothing to drop.
+    unsafe { guarded(|| answer((dispatch().object)(&ObjectEvent { access, class, object, part }))) };
 }
 
 /// The schema that an object lies in, if its kind lies in one.
@@ -85,7 +85,8 @@ const HAS_SCHEMA: [pg_sys::Oid; 10] = [
     pg_sys::OperatorClassRelationId,
     pg_sys::OperatorFamilyRelationId,
     pg_sys::CollationRelationId,
-    pg_sys::ConversionRelationId,
-    pg_sys::TSConfigRelationId,
-    pg_sys::TSDictionaryRelationId,
+    // pg_conversion, pg_ts_dict, pg_ts_config: their headers are not among the bindings.
+    pg_sys::Oid::from_u32(2607),
+    pg_sys::Oid::from_u32(3600),
+    pg_sys::Oid::from_u32(3602),
 ];

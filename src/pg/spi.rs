@@ -73,12 +73,7 @@ enum Sees {
     ActiveSnapshot,
 }
 
-fn run<T>(
-    statement: &str,
-    params: &[Param],
-    sees: Sees,
-    map: impl Fn(&Row) -> Result<T>,
-) -> Result<(Vec<T>, u64)> {
+fn run<T>(statement: &str, params: &[Param], sees: Sees, map: impl Fn(&Row) -> Result<T>) -> Result<(Vec<T>, u64)> {
     let text = CString::new(statement).map_err(internal)?;
     let mut types: Vec<pg_sys::Oid> = params.iter().map(DatumWithOid::oid).collect();
     let mut nulls = Vec::with_capacity(params.len());

@@ -2,10 +2,10 @@
 
 use std::ffi::{CStr, c_char};
 
-use pgrx::{pg_guard, pg_sys};
+use pgrx::pg_sys;
 
 use super::error::answer;
-use super::hooks::dispatch;
+use super::hooks::{dispatch, guarded};
 
 /// A utility statement, while PostgreSQL passes it to us.
 pub struct Statement {
@@ -25,16 +25,28 @@ pub enum Verdict {
 /// What the rules of the session need to know of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Prepare { name: String },
+    Prepare {
+        name: String,
+    },
     /// `None`: all.
-    Deallocate { name: Option<String> },
+    Deallocate {
+        name: Option<String>,
+    },
     Listen,
-    DeclareCursor { with_hold: bool },
+    DeclareCursor {
+        with_hold: bool,
+    },
     /// CREATE TABLE, CREATE TABLE AS, SELECT INTO.
-    CreateTable { on_commit_drop: bool },
+    CreateTable {
+        on_commit_drop: bool,
+    },
     /// `None`: RESET ALL, DISCARD.
-    Set { name: Option<String> },
-    Copy { relation: Option<pg_sys::Oid> },
+    Set {
+        name: Option<String>,
+    },
+    Copy {
+        relation: Option<pg_sys::Oid>,
+    },
     DiscardTemporary,
     Other,
 }
@@ -79,8 +91,7 @@ impl Statement {
                 }
                 T_CreateTableAsStmt => {
                     let into = (*self.node.cast::<pg_sys::CreateTableAsStmt>()).into;
-                    let on_commit_drop =
-                        !into.is_null() && (*into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
+                    let on_commit_drop = !into.is_null() && (*into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
                     Kind::CreateTable { on_commit_drop }
                 }
                 T_VariableSetStmt => {
@@ -154,7 +165,20 @@ pub(super) fn install() {
     }
 }
 
-#[pg_guard]
+// The function that the hook replaces, called as C calls it: see `guarded`.
+unsafe extern "C-unwind" {
+    fn standard_ProcessUtility(
+        planned: *mut pg_sys::PlannedStmt,
+        text: *const c_char,
+        read_only_tree: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        params: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        destination: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
+}
+
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process(
     planned: *mut pg_sys::PlannedStmt,
@@ -166,24 +190,23 @@ unsafe extern "C-unwind" fn process(
     destination: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: PostgreSQL passes a valid planned statement.
-    let statement = Statement { node: unsafe { (*planned).utilityStmt }, text, query: context };
-    if answer((dispatch().statement_starts)(&statement)) == Verdict::Done {
-        if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
-            // SAFETY: not null, and PostgreSQL's own.
-            unsafe { pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0) };
-        }
-        return;
-    }
-    // A transaction's own end frees the tree and leaves nothing to look at.
-    let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
-    // SAFETY: the previous hook, or the function that it replaces, with the arguments that we were given.
+    // SAFETY: PostgreSQL passes a valid planned statement; this frame holds nothing to drop; the previous hook, or
+    // the function that it replaces, gets the arguments that we were given.
     unsafe {
+        let statement = Statement { node: (*planned).utilityStmt, text, query: context };
+        // A transaction's own end frees the tree and leaves nothing to look at.
+        let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
+        if guarded(|| answer((dispatch().statement_starts)(&statement))) == Verdict::Done {
+            if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
+                pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0);
+            }
+            return;
+        }
         match PREVIOUS {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            Some(previous) => {
                 previous(planned, text, read_only_tree, context, params, environment, destination, completion)
-            }),
-            None => pg_sys::standard_ProcessUtility(
+            }
+            None => standard_ProcessUtility(
                 planned,
                 text,
                 read_only_tree,
@@ -194,8 +217,8 @@ unsafe extern "C-unwind" fn process(
                 completion,
             ),
         }
-    }
-    if !ends_transaction {
-        answer((dispatch().statement_done)(&statement));
+        if !ends_transaction {
+            guarded(|| answer((dispatch().statement_done)(&statement)));
+        }
     }
 }

@@ -20,7 +20,11 @@ fn add_member(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&s
             change.lock_tenant()?;
             let added = spi::execute(
                 "INSERT INTO warden.member_registry (tenant, user_id, tier) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                &[directory::uuid(change.tenant).into(), change.user.as_str().into(), i16::from(granted.number()).into()],
+                &[
+                    directory::uuid(change.tenant).into(),
+                    change.user.as_str().into(),
+                    i16::from(granted.number()).into(),
+                ],
             )?;
             if added == 0 {
                 return Err(WardenError::new(SqlState::UniqueViolation, "the user is a member already")
@@ -46,7 +50,11 @@ fn set_member_role(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Opti
             }
             spi::execute(
                 "UPDATE warden.member_registry SET tier = $3, changed_at = now() WHERE tenant = $1 AND user_id = $2",
-                &[directory::uuid(change.tenant).into(), change.user.as_str().into(), i16::from(granted.number()).into()],
+                &[
+                    directory::uuid(change.tenant).into(),
+                    change.user.as_str().into(),
+                    i16::from(granted.number()).into(),
+                ],
             )?;
             Ok(())
         })
@@ -120,9 +128,8 @@ impl Change {
             }
             _ => {
                 if !role::is(Role::Admin) {
-                    return Err(WardenError::new(SqlState::InsufficientPrivilege, "permission denied").detail(
-                        "Members are managed by owners and admins of their own tenant, and by warden_admin.",
-                    ));
+                    return Err(WardenError::new(SqlState::InsufficientPrivilege, "permission denied")
+                        .detail("Members are managed by owners and admins of their own tenant, and by warden_admin."));
                 }
                 Actor::Officer
             }

@@ -52,7 +52,9 @@ fn create(
         // Ids, external ids and slugs are one namespace: a word that is somebody's is nobody else's.
         let words = 1
             + u64::from(slug.as_str() != id.to_string())
-            + u64::from(external_id.as_ref().is_some_and(|e| e.as_str() != slug.as_str() && e.as_str() != id.to_string()));
+            + u64::from(
+                external_id.as_ref().is_some_and(|e| e.as_str() != slug.as_str() && e.as_str() != id.to_string()),
+            );
         let entered = spi::execute(
             "INSERT INTO warden.tenant_name (name, tenant) SELECT DISTINCT w, $1 FROM unnest(ARRAY[$1::text, $2, $3]) w \
              WHERE w IS NOT NULL ON CONFLICT (name) DO NOTHING",
@@ -99,11 +101,9 @@ fn change(tenant: Option<pgrx::Uuid>, why: Option<&str>, to: &str) -> Result<()>
     let tenant = need(tenant, "tenant")?;
     let why: Reason = reason(why)?;
     spi::as_owner(|| {
-        let state: String = spi::value(
-            "SELECT t.state FROM warden.tenant_registry t WHERE t.id = $1 FOR UPDATE",
-            &[tenant.into()],
-        )?
-        .ok_or_else(directory::unknown_tenant)?;
+        let state: String =
+            spi::value("SELECT t.state FROM warden.tenant_registry t WHERE t.id = $1 FOR UPDATE", &[tenant.into()])?
+                .ok_or_else(directory::unknown_tenant)?;
         let allowed = match to {
             "suspended" => state == "active",
             "active" => state == "suspended",

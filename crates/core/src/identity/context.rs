@@ -108,12 +108,7 @@ impl Context {
             external_id: from_optional(field()?)?,
             user: field()?.to_owned(),
             tier: Tier::from_number(field()?.parse().ok()?)?,
-            labels: Labels::new([
-                field()?.to_owned(),
-                field()?.to_owned(),
-                field()?.to_owned(),
-                field()?.to_owned(),
-            ]),
+            labels: Labels::new([field()?.to_owned(), field()?.to_owned(), field()?.to_owned(), field()?.to_owned()]),
             session: from_optional(field()?)?,
             issuer: from_optional(field()?)?,
             expires_at: match field()? {

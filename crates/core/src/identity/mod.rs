@@ -2,6 +2,7 @@
 
 mod claims;
 pub mod context;
+pub mod duration;
 pub mod error;
 pub mod json;
 mod jwks;

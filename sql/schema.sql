@@ -1,0 +1,56 @@
+-- The schema, the roles, and what every pillar stands on.
+
+-- Fails where a schema of this name exists: nobody prepares ours before us.
+CREATE SCHEMA warden;
+REVOKE ALL ON SCHEMA warden FROM PUBLIC;
+-- Everybody reads their own context through functions of this schema.
+GRANT USAGE ON SCHEMA warden TO PUBLIC;
+COMMENT ON SCHEMA warden IS 'pg_warden: zero trust for multi-tenant databases';
+
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE EXCEPTION 'pg_warden needs a database with the encoding UTF8'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
+    END IF;
+END
+$$;
+
+-- Roles are the cluster's: another database may have made them already.
+DO $$
+DECLARE
+    role_name text;
+    can_log_in bool;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['warden_admin', 'warden_operator', 'warden_auditor', 'warden_broker', 'warden_migrator'] LOOP
+        SELECT r.rolcanlogin OR r.rolsuper OR r.rolbypassrls INTO can_log_in
+            FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) role_name;
+        IF can_log_in IS NULL THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+        ELSIF can_log_in THEN
+            RAISE EXCEPTION 'role % exists and is not a plain role without login', role_name
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'Rename it, or make it NOLOGIN NOSUPERUSER NOBYPASSRLS.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON ROLE warden_admin IS 'pg_warden: security officer (tenants, issuers, policies)';
+COMMENT ON ROLE warden_operator IS 'pg_warden: platform staff, who see content only by a tenant''s approval';
+COMMENT ON ROLE warden_auditor IS 'pg_warden: reads every tenant''s metadata and reports, never content';
+COMMENT ON ROLE warden_broker IS 'pg_warden: an application server trusted to name the user itself';
+COMMENT ON ROLE warden_migrator IS 'pg_warden: deploy role, whose code on its own protected tables is trusted with content';
+
+CREATE FUNCTION warden.registry_changed() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'registry_changed_wrapper';
+REVOKE ALL ON FUNCTION warden.registry_changed() FROM PUBLIC;
+COMMENT ON FUNCTION warden.registry_changed() IS 'On every registry: tells all backends that their caches of it are stale';
+
+CREATE FUNCTION warden.sees_all_tenants() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'sees_all_tenants_wrapper';
+REVOKE ALL ON FUNCTION warden.sees_all_tenants() FROM PUBLIC;
+-- The extension's views call it as whoever reads them.
+GRANT EXECUTE ON FUNCTION warden.sees_all_tenants() TO PUBLIC;
+COMMENT ON FUNCTION warden.sees_all_tenants() IS 'Whether the caller sees every tenant''s metadata: warden_admin, warden_auditor, superusers';

@@ -1,0 +1,55 @@
+//! What happens at each hook, pillar by pillar, in a fixed order.
+
+use warden_core::error::Result;
+
+use crate::identity::{run, session, slot};
+use crate::pg::hooks::{Dispatch, install};
+use crate::pg::object::ObjectEvent;
+use crate::pg::utility::{Statement, Verdict};
+use crate::pg::xact::SubTransaction;
+
+pub fn init() {
+    install(Dispatch {
+        run_starts: run::starts,
+        run_continues: run::continues,
+        run_ended: run::ended,
+        statement_starts,
+        statement_done,
+        object,
+        before_commit: session::before_commit,
+        transaction_ended,
+        savepoint_released,
+        savepoint_rolled_back,
+    });
+}
+
+fn statement_starts(statement: &Statement) -> Result<Verdict> {
+    session::statement_starts(statement)
+}
+
+fn statement_done(statement: &Statement) -> Result<()> {
+    session::statement_done(statement)
+}
+
+fn object(event: &ObjectEvent) -> Result<()> {
+    session::object(event)
+}
+
+fn transaction_ended(_committed: bool) {
+    slot::transaction_ended();
+    session::transaction_ended();
+    run::transaction_ended();
+}
+
+fn savepoint_released(own: SubTransaction, parent: SubTransaction) {
+    slot::savepoint_released(own, parent);
+    run::savepoint_released(own, parent);
+}
+
+fn savepoint_rolled_back(own: SubTransaction) {
+    if slot::savepoint_rolled_back(own) {
+        session::login_rolled_back();
+    }
+    session::savepoint_rolled_back();
+    run::savepoint_rolled_back(own);
+}

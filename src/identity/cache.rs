@@ -1,0 +1,94 @@
+//! Issuers as they are registered now, and tokens that this backend has verified already.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use pgrx::JsonB;
+use sha2::{Digest, Sha256};
+use warden_core::error::Result;
+use warden_core::identity::{Issuer, IssuerOptions, KeySet, Token, Verified, duration, error};
+
+use crate::pg::cache::{self, Registry};
+use crate::pg::time;
+use crate::tenancy::directory;
+
+/// Verified tokens that one backend remembers.
+const MOST_TOKENS: usize = 512;
+
+/// A token's SHA-256: the token itself is kept nowhere.
+type Fingerprint = [u8; 32];
+
+#[derive(Default)]
+struct Known {
+    issuers: HashMap<String, Rc<Issuer>>,
+    tokens: HashMap<Fingerprint, Rc<Verified>>,
+    oldest: VecDeque<Fingerprint>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// The issuer of that name, `None` where there is none (any more).
+pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
+    forget_stale();
+    if let Some(issuer) = KNOWN.with_borrow(|known| known.issuers.get(name).cloned()) {
+        return Ok(Some(issuer));
+    }
+    let found = directory::look_up(
+        Registry::Issuer,
+        "SELECT i.jwks, i.audience, i.options FROM warden.issuer_registry i WHERE i.issuer = $1",
+        &[name.into()],
+        |row| Ok((row.need::<String>(1)?, row.get::<String>(2)?, row.need::<JsonB>(3)?)),
+    )?
+    .pop();
+    let Some((jwks, audience, options)) = found else { return Ok(None) };
+    let issuer = Rc::new(Issuer {
+        name: name.to_owned(),
+        audience,
+        keys: KeySet::parse(&jwks)?.0,
+        options: IssuerOptions::parse(&options.0.to_string(), duration::seconds)?,
+    });
+    KNOWN.with_borrow_mut(|known| known.issuers.insert(name.to_owned(), issuer.clone()));
+    Ok(Some(issuer))
+}
+
+/// What a token says, verified now or earlier in this backend, with the end of a context made now (seconds since the
+/// Unix epoch).
+///
+/// # Errors
+/// 28000 for a token that is not valid now.
+pub fn verified(token: &str) -> Result<(Rc<Verified>, Rc<Issuer>, i64)> {
+    forget_stale();
+    let now = time::unix_seconds();
+    let fingerprint: Fingerprint = Sha256::digest(token.as_bytes()).into();
+    if let Some(known) = KNOWN.with_borrow(|known| known.tokens.get(&fingerprint).cloned())
+        && let Some(issuer) = issuer(&known.issuer)?
+    {
+        let ends = known.still_valid(now).ok_or_else(error::expired_token)?;
+        return Ok((known, issuer, ends));
+    }
+    let token = Token::parse(token)?;
+    let issuer = issuer(token.issuer())?.ok_or_else(error::unknown_issuer)?;
+    let verified = Rc::new(token.verify(&issuer, now)?);
+    let ends = verified.expires_at;
+    KNOWN.with_borrow_mut(|known| {
+        while known.oldest.len() >= MOST_TOKENS {
+            if let Some(gone) = known.oldest.pop_front() {
+                known.tokens.remove(&gone);
+            }
+        }
+        if known.tokens.insert(fingerprint, verified.clone()).is_none() {
+            known.oldest.push_back(fingerprint);
+        }
+    });
+    Ok((verified, issuer, ends))
+}
+
+/// A change of any issuer ends every verdict that was made with its keys.
+fn forget_stale() {
+    if cache::take_stale(Registry::Issuer) {
+        KNOWN.with_borrow_mut(|known| *known = Known::default());
+    }
+}

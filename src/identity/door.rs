@@ -1,0 +1,159 @@
+//! The doors to a context: login, assume, logout.
+
+use pgrx::prelude::*;
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::identity::context::{Context, Door};
+use warden_core::identity::{Issuer, RoleFrom, Verified};
+use warden_core::tenancy::{TenantId, Tier, UserId};
+
+use super::{cache, slot};
+use crate::pg::error::answer;
+use crate::pg::role::{self, Role};
+use crate::pg::{guc, xact};
+use crate::sql::need;
+use crate::tenancy::directory::{self, Tenant};
+
+#[pg_extern(sql = false)]
+fn login(token: Option<&str>, tenant: Option<pgrx::Uuid>) -> pgrx::Uuid {
+    answer((|| {
+        open("login")?;
+        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
+        let context = enter(&verified, &issuer, tenant.map(directory::tenant_id), ends)?;
+        let tenant = context.tenant;
+        slot::take(context)?;
+        Ok(directory::uuid(tenant))
+    })())
+}
+
+#[pg_extern(sql = false)]
+fn assume(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>) -> pgrx::Uuid {
+    answer((|| {
+        role::require(&[Role::Broker])?;
+        open("assume")?;
+        let tenant = directory::tenant_id(need(tenant, "tenant")?);
+        let user = UserId::parse(need(user_id, "user_id")?)?;
+        let labels = directory::labels()?;
+        let wanted = role.map(|label| labels.require(label)).transpose()?;
+        let found = directory::tenant_by_id(tenant)?.ok_or_else(stranger)?;
+        let held = directory::member_tier(tenant, user.as_str())?.ok_or_else(stranger)?;
+        require_active(&found)?;
+        let tier = wanted.unwrap_or(held);
+        if !held.holds(tier) {
+            return Err(WardenError::new(SqlState::InsufficientPrivilege, "the role may only lower the member's own"));
+        }
+        slot::take(Context {
+            serial: 0,
+            door: Door::Broker,
+            tenant,
+            external_id: found.external_id.clone(),
+            user: user.as_str().to_owned(),
+            tier,
+            labels,
+            session: None,
+            issuer: None,
+            expires_at: None,
+            issued_at: crate::pg::time::unix_seconds(),
+            claims: None,
+        })?;
+        Ok(directory::uuid(tenant))
+    })())
+}
+
+#[pg_extern(sql = false)]
+fn logout() {
+    answer(slot::close());
+}
+
+/// What holds for every door.
+fn open(what: &str) -> Result<()> {
+    role::refuse_restricted()?;
+    xact::require_block(what)?;
+    if role::is_exempt(role::current()) && !guc::ALLOW_EXEMPT_LOGIN.get() {
+        return Err(WardenError::new(
+            SqlState::InsufficientPrivilege,
+            "a superuser or BYPASSRLS role cannot have a tenant context",
+        )
+        .detail("Row-level security does not bind it: it would be isolated from nothing.")
+        .hint("Connect as an ordinary role, or set warden.allow_exempt_login on a server where that is meant."));
+    }
+    Ok(())
+}
+
+/// The context that a verified token opens.
+fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, ends: i64) -> Result<Context> {
+    if let Some(roles) = &issuer.options.database_roles
+        && !roles.contains(&role::name(role::current()))
+    {
+        return Err(WardenError::new(
+            SqlState::InvalidAuthorization,
+            "this database role may not present the issuer's tokens",
+        ));
+    }
+    let tenant = tenant_of(verified, issuer, picked)?;
+    let labels = directory::labels()?;
+    let (door, tier): (Door, Tier) = match issuer.options.role_from {
+        RoleFrom::Members => {
+            let held = directory::member_tier(tenant.id, verified.user.as_str())?.ok_or_else(stranger)?;
+            (Door::Member, held)
+        }
+        RoleFrom::Claim => {
+            let held = verified.role.as_deref().and_then(|label| labels.tier(label)).ok_or_else(|| {
+                WardenError::new(SqlState::InvalidAuthorization, "invalid token")
+                    .detail("Its role claim names no role of this platform.")
+            })?;
+            (Door::Claim, held)
+        }
+    };
+    require_active(&tenant)?;
+    Ok(Context {
+        serial: 0,
+        door,
+        tenant: tenant.id,
+        external_id: tenant.external_id.clone(),
+        user: verified.user.as_str().to_owned(),
+        tier,
+        labels,
+        session: verified.session.clone(),
+        issuer: Some(issuer.name.clone()),
+        expires_at: Some(ends.saturating_mul(1_000_000)),
+        issued_at: verified.issued_at,
+        claims: Some(verified.claims.clone()),
+    })
+}
+
+/// The tenant that the token, the issuer and the caller agree on. An unknown tenant and a foreign one read alike.
+fn tenant_of(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>) -> Result<std::rc::Rc<Tenant>> {
+    let claimed = match &verified.tenant {
+        Some(reference) => Some(directory::tenant(reference)?.ok_or_else(stranger)?),
+        None => None,
+    };
+    let fixed = issuer.options.tenant;
+    if let (Some(claimed), Some(fixed)) = (&claimed, fixed)
+        && claimed.id != fixed
+    {
+        return Err(stranger());
+    }
+    let named = claimed.as_ref().map(|tenant| tenant.id).or(fixed);
+    let id = match (named, picked) {
+        (Some(named), Some(picked)) if named != picked => return Err(stranger()),
+        (Some(named), _) => named,
+        (None, Some(picked)) if issuer.options.role_from == RoleFrom::Members => picked,
+        (None, _) => {
+            return Err(WardenError::new(SqlState::InvalidAuthorization, "the token names no tenant")
+                .hint("Pass the tenant to login, where the issuer takes roles from the members."));
+        }
+    };
+    directory::tenant_by_id(id)?.ok_or_else(stranger)
+}
+
+fn require_active(tenant: &Tenant) -> Result<()> {
+    if tenant.is_active() {
+        return Ok(());
+    }
+    Err(WardenError::new(SqlState::InvalidAuthorization, "login denied")
+        .detail(format!("The tenant is {}.", tenant.state)))
+}
+
+fn stranger() -> WardenError {
+    WardenError::new(SqlState::InvalidAuthorization, "login denied").detail("The user is not a member of the tenant.")
+}
