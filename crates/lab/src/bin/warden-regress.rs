@@ -4,7 +4,8 @@
 //! psql variables with the test issuer and tokens, which lasts longer than any run. `pg_regress/README.md` says how tests use it.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, OpenOptions},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -42,6 +43,12 @@ fn run() -> Result<bool> {
     copy_tests(&work)?;
 
     let update = env::var("UPDATE").is_ok_and(|value| value == "1");
+    if update {
+        // pg_regress stops at a test that it has nothing to compare with.
+        for test in &tests {
+            OpenOptions::new().create(true).append(true).open(work.join("expected").join(format!("{test}.out")))?;
+        }
+    }
     let mut regress = lab.cluster.program_at(Path::new(&program));
     regress
         .env("WARDEN_TOKENS", &variables)
@@ -60,8 +67,8 @@ fn run() -> Result<bool> {
     }
     if update {
         for test in &tests {
-            let (from, to) = (work.join("results").join(test), Path::new("pg_regress/expected").join(test));
-            let (from, to) = (from.with_extension("out"), to.with_extension("out"));
+            let name = format!("{test}.out");
+            let (from, to) = (work.join("results").join(&name), Path::new("pg_regress/expected").join(&name));
             fs::copy(&from, &to).map_err(Error::file(&from))?;
             println!("wrote {}", to.display());
         }
