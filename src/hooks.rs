@@ -10,6 +10,7 @@ use crate::pg::xact::SubTransaction;
 
 pub fn init() {
     install(Dispatch {
+        query_analyzed: session::query_analyzed,
         run_starts: run::starts,
         run_continues: run::continues,
         run_ended: run::ended,
