@@ -6,7 +6,6 @@
 use std::{
     env,
     fs::{self, OpenOptions},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -40,7 +39,7 @@ fn run() -> Result<bool> {
     let work = lab.cluster.scratch_dir("regress")?;
     let variables = work.join("tokens.sql");
     fs::write(&variables, world(&lab)?).map_err(Error::file(&variables))?;
-    copy_tests(&work)?;
+    copy_tests(&lab.cluster)?;
 
     let update = env::var("UPDATE").is_ok_and(|value| value == "1");
     if update {
@@ -119,11 +118,9 @@ fn set(name: &str, value: &str) -> String {
 }
 
 /// Beside the server, whose user may not be allowed to read the repository.
-fn copy_tests(work: &Path) -> Result<()> {
+fn copy_tests(cluster: &Cluster) -> Result<()> {
     for folder in ["sql", "expected"] {
-        let (from, to) = (Path::new("pg_regress").join(folder), work.join(folder));
-        fs::create_dir(&to).map_err(Error::file(&to))?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+        let (from, to) = (Path::new("pg_regress").join(folder), cluster.scratch_dir(&format!("regress/{folder}"))?);
         for entry in fs::read_dir(&from).map_err(Error::file(&from))? {
             let path: PathBuf = entry?.path();
             let Some(name) = path.file_name() else { continue };
