@@ -14,6 +14,7 @@ pub mod hooks;
 pub mod object;
 pub mod parallel;
 pub mod preload;
+pub mod relation;
 mod reading;
 pub mod role;
 pub mod spi;
