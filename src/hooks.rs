@@ -3,10 +3,12 @@
 use warden_core::error::Result;
 
 use crate::identity::{run, session, slot};
+use crate::isolation::{api, guard};
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
 use crate::pg::xact::SubTransaction;
+use crate::tenancy::role_guard;
 
 pub fn init() {
     install(Dispatch {
@@ -16,7 +18,7 @@ pub fn init() {
         statement_starts,
         statement_done,
         object,
-        before_commit: session::before_commit,
+        before_commit,
         transaction_ended,
         savepoint_released,
         savepoint_rolled_back,
@@ -24,18 +26,32 @@ pub fn init() {
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
-    session::statement_starts(statement)
+    let verdict = session::statement_starts(statement)?;
+    if verdict == Verdict::Run {
+        role_guard::statement_starts(statement)?;
+        guard::statement_starts(statement)?;
+    }
+    Ok(verdict)
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
-    session::statement_done(statement)
+    session::statement_done(statement)?;
+    guard::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
-    session::object(event)
+    session::object(event)?;
+    guard::object(event)
+}
+
+fn before_commit() -> Result<()> {
+    session::before_commit()?;
+    guard::before_commit()
 }
 
 fn transaction_ended(_committed: bool) {
+    api::transaction_ended();
+    guard::transaction_ended();
     slot::transaction_ended();
     session::transaction_ended();
     run::transaction_ended();

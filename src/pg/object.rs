@@ -23,6 +23,8 @@ pub struct ObjectEvent {
     pub class: pg_sys::Oid,
     pub object: pg_sys::Oid,
     pub part: i32,
+    /// What else an alteration is about: of an inheritance, the parent.
+    pub other: Option<pg_sys::Oid>,
 }
 
 static mut PREVIOUS: pg_sys::object_access_hook_type = None;
@@ -57,7 +59,11 @@ unsafe extern "C-unwind" fn accessed(
         OAT_FUNCTION_EXECUTE => Access::Executing,
         _ => return,
     };
-    answer((dispatch().object)(&ObjectEvent { access, class, object, part }));
+    let other = (access == Access::Altered && !arg.is_null()).then(|| {
+        // SAFETY: OAT_POST_ALTER comes with this struct.
+        unsafe { (*arg.cast::<pg_sys::ObjectAccessPostAlter>()).auxiliary_id }
+    });
+    answer((dispatch().object)(&ObjectEvent { access, class, object, part, other }));
 }
 
 /// The schema that an object lies in, if its kind lies in one.

@@ -1,11 +1,13 @@
 //! Utility statements: everything that is not SELECT, INSERT, UPDATE, DELETE or MERGE.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 
 use pgrx::{pg_guard, pg_sys};
 
 use super::error::answer;
 use super::hooks::dispatch;
+use super::role;
 
 /// A utility statement, while PostgreSQL passes it to us.
 pub struct Statement {
@@ -119,7 +121,7 @@ impl Statement {
 ///
 /// # Safety
 /// `relation` is a valid RangeVar.
-unsafe fn relation_oid(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
+pub(super) unsafe fn relation_oid(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
     // SAFETY: by the caller's promise; missing_ok, so that an unknown name is PostgreSQL's own error later.
     let oid = unsafe {
         pg_sys::RangeVarGetRelidExtended(
@@ -155,6 +157,38 @@ pub fn drop_prepared(name: &str) {
     }
 }
 
+thread_local! {
+    /// The statements that run now, the outermost first: who asked, and for what.
+    static RUNNING: RefCell<Vec<(pg_sys::Oid, pg_sys::NodeTag)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Who asked for the utility statement that runs now. Inside of one, PostgreSQL may have become somebody else already:
+/// CREATE INDEX becomes the table's owner before it calls any hook.
+pub fn caller() -> pg_sys::Oid {
+    RUNNING.with_borrow(|running| running.last().map(|(user, _)| *user)).unwrap_or_else(role::current)
+}
+
+/// Whether the statement that runs now rebuilds what stands already.
+pub fn is_rebuilding() -> bool {
+    RUNNING.with_borrow(|running| running.last().is_some_and(|(_, tag)| *tag == pg_sys::NodeTag::T_ReindexStmt))
+}
+
+/// One entry of RUNNING, for as long as its statement runs: also when it ends by an ERROR.
+struct Running;
+
+impl Running {
+    fn enter(tag: pg_sys::NodeTag) -> Self {
+        RUNNING.with_borrow_mut(|running| running.push((role::current(), tag)));
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
+}
+
 static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
 
 pub(super) fn install() {
@@ -179,6 +213,7 @@ unsafe extern "C-unwind" fn process(
 ) {
     // SAFETY: PostgreSQL passes a valid planned statement.
     let statement = Statement { node: unsafe { (*planned).utilityStmt }, text, query: context };
+    let _running = Running::enter(statement.tag());
     if answer((dispatch().statement_starts)(&statement)) == Verdict::Done {
         if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
             // SAFETY: not null, and PostgreSQL's own.
