@@ -9,6 +9,7 @@ use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
 use crate::pg::xact::SubTransaction;
 use crate::tenancy::role_guard;
+use crate::worker;
 
 pub fn init() {
     install(Dispatch {
@@ -30,18 +31,21 @@ fn statement_starts(statement: &Statement) -> Result<Verdict> {
     if verdict == Verdict::Run {
         role_guard::statement_starts(statement)?;
         guard::statement_starts(statement)?;
+        worker::statement_starts(statement)?;
     }
     Ok(verdict)
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
     session::statement_done(statement)?;
-    guard::statement_done(statement)
+    guard::statement_done(statement)?;
+    worker::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
     session::object(event)?;
-    guard::object(event)
+    guard::object(event)?;
+    worker::object(event)
 }
 
 fn before_commit() -> Result<()> {
@@ -49,7 +53,8 @@ fn before_commit() -> Result<()> {
     guard::before_commit()
 }
 
-fn transaction_ended(_committed: bool) {
+fn transaction_ended(committed: bool) {
+    worker::transaction_ended(committed);
     api::transaction_ended();
     guard::transaction_ended();
     slot::transaction_ended();

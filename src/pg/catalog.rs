@@ -3,6 +3,9 @@
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
+use warden_core::error::Result;
+
+use super::tuple;
 
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
@@ -57,4 +60,18 @@ pub fn column_number(relation: pg_sys::Oid, name: &str) -> Option<i16> {
 pub fn is_owned_by(relation: pg_sys::Oid, user: pg_sys::Oid) -> bool {
     // SAFETY: catalog look-ups inside a transaction.
     owner(relation).is_some_and(|owner| unsafe { pg_sys::has_privs_of_role(user, owner) })
+}
+
+/// Whether this database has the extension.
+pub fn has_extension() -> bool {
+    // SAFETY: a catalog look-up inside a transaction.
+    unsafe { pg_sys::get_extension_oid(c"pg_warden".as_ptr(), true) != pg_sys::Oid::INVALID }
+}
+
+/// The databases of the cluster that take connections.
+pub fn databases() -> Result<Vec<u32>> {
+    let all = tuple::rows(tuple::DATABASE, &[], tuple::Sees::Before, |row| {
+        Ok(row.bool(c"datallowconn")?.then_some(row.oid(c"oid")?.to_u32()))
+    })?;
+    Ok(all.into_iter().flatten().collect())
 }

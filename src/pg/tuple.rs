@@ -35,6 +35,7 @@ pub const ATTRIBUTE: Catalog =
     Catalog { table: oid(1249), index: oid(2659), keys: &[(1, KeyType::Oid), (5, KeyType::Short)] };
 pub const ATTRDEF: Catalog =
     Catalog { table: oid(2604), index: oid(2656), keys: &[(2, KeyType::Oid), (3, KeyType::Short)] };
+pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(1, KeyType::Oid)] };
 pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), keys: &[(1, KeyType::Oid)] };
 pub const INDEX: Catalog = Catalog { table: oid(2610), index: oid(2679), keys: &[(1, KeyType::Oid)] };
 pub const INHERITS: Catalog = Catalog { table: oid(2611), index: oid(2680), keys: &[(1, KeyType::Oid)] };
