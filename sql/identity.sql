@@ -52,37 +52,37 @@ COMMENT ON FUNCTION warden.logout() IS 'Ends the context; no other login is poss
 
 CREATE FUNCTION warden.tenant_id() RETURNS uuid
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'tenant_id_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_tenant_id';
 COMMENT ON FUNCTION warden.tenant_id() IS 'The context''s tenant; NULL without a context';
 
 CREATE FUNCTION warden.tenant_bigint() RETURNS bigint
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'tenant_bigint_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_tenant_bigint';
 COMMENT ON FUNCTION warden.tenant_bigint() IS 'The context''s external id as a number, where it is one in its exact form; for column defaults';
 
 CREATE FUNCTION warden.tenant_integer() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'tenant_integer_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_tenant_integer';
 COMMENT ON FUNCTION warden.tenant_integer() IS 'As tenant_bigint(), for integer columns';
 
 CREATE FUNCTION warden.external_id() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'external_id_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_external_id';
 COMMENT ON FUNCTION warden.external_id() IS 'The application''s own id of the context''s tenant; NULL without a context';
 
 CREATE FUNCTION warden.user_id() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'user_id_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_user_id';
 COMMENT ON FUNCTION warden.user_id() IS 'The context''s user; NULL without a context';
 
 CREATE FUNCTION warden.role() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'context_role_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_role';
 COMMENT ON FUNCTION warden.role() IS 'The label of the context''s role; NULL without a context';
 
 CREATE FUNCTION warden.session_id() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF SECURITY INVOKER
-    AS 'MODULE_PATHNAME', 'session_id_wrapper';
+    AS 'MODULE_PATHNAME', 'warden_session_id';
 COMMENT ON FUNCTION warden.session_id() IS 'The context''s session (a token''s sid claim); NULL without one';
 
 CREATE FUNCTION warden.claims() RETURNS jsonb

@@ -3,7 +3,7 @@
 use warden_core::error::Result;
 
 use crate::identity::{run, session, slot};
-use crate::isolation::{api, guard};
+use crate::isolation;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
@@ -13,6 +13,7 @@ use crate::worker;
 
 pub fn init() {
     install(Dispatch {
+        query_analyzed: session::query_analyzed,
         run_starts: run::starts,
         run_continues: run::continues,
         run_ended: run::ended,
@@ -27,39 +28,38 @@ pub fn init() {
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
-    let verdict = session::statement_starts(statement)?;
-    if verdict == Verdict::Run {
-        role_guard::statement_starts(statement)?;
-        guard::statement_starts(statement)?;
-        worker::statement_starts(statement)?;
+    if session::statement_starts(statement)? == Verdict::Done {
+        return Ok(Verdict::Done);
     }
-    Ok(verdict)
+    role_guard::statement_starts(statement)?;
+    isolation::statement_starts(statement)?;
+    worker::statement_starts(statement)?;
+    Ok(Verdict::Run)
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
     session::statement_done(statement)?;
-    guard::statement_done(statement)?;
+    isolation::statement_done(statement)?;
     worker::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
     session::object(event)?;
-    guard::object(event)?;
+    isolation::object(event)?;
     worker::object(event)
 }
 
 fn before_commit() -> Result<()> {
     session::before_commit()?;
-    guard::before_commit()
+    isolation::before_commit()
 }
 
 fn transaction_ended(committed: bool) {
-    worker::transaction_ended(committed);
-    api::transaction_ended();
-    guard::transaction_ended();
     slot::transaction_ended();
     session::transaction_ended();
     run::transaction_ended();
+    isolation::transaction_ended();
+    worker::transaction_ended(committed);
 }
 
 fn savepoint_released(own: SubTransaction, parent: SubTransaction) {

@@ -16,6 +16,7 @@ pgrx::pg_module_magic!(name = c"pg_warden", version = c"0.1.0");
 /// Runs in the postmaster when the library is preloaded; anywhere else it refuses.
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::preload::silence_backtraces();
     pg::error::answer(pg::preload::require());
     pg::guc::define();
     hooks::init();

@@ -1,4 +1,4 @@
-//! Reading the context: a few nanoseconds each.
+//! Reading the context: what takes an argument or more than a pointer. The rest is in `pg::reading`.
 
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
@@ -14,41 +14,6 @@ use crate::tenancy::directory;
 
 fn live() -> Option<&'static Current> {
     answer(standing::live())
-}
-
-#[pg_extern(sql = false)]
-fn tenant_id() -> Option<Uuid> {
-    live().map(|current| directory::uuid(current.tenant()))
-}
-
-#[pg_extern(sql = false)]
-fn tenant_bigint() -> Option<i64> {
-    live().and_then(Current::external_integer)
-}
-
-#[pg_extern(sql = false)]
-fn tenant_integer() -> Option<i32> {
-    live().and_then(Current::external_integer).and_then(|number| i32::try_from(number).ok())
-}
-
-#[pg_extern(sql = false)]
-fn external_id() -> Option<&'static str> {
-    live().and_then(Current::external_id)
-}
-
-#[pg_extern(sql = false)]
-fn user_id() -> Option<&'static str> {
-    live().map(Current::user)
-}
-
-#[pg_extern(sql = false)]
-fn context_role() -> Option<&'static str> {
-    live().map(|current| current.label(current.tier()))
-}
-
-#[pg_extern(sql = false)]
-fn session_id() -> Option<&'static str> {
-    live().and_then(Current::session)
 }
 
 #[pg_extern(sql = false)]

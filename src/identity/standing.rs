@@ -1,41 +1,30 @@
 //! Whether the context counts: there, open, not expired, not revoked since.
 
-use std::cell::Cell;
-
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::identity::context::Door;
 use warden_core::tenancy::Tier;
 
-use crate::pg::cache::{self, Registry};
-use crate::pg::context::{self, Current};
-use crate::pg::parallel;
+use crate::pg::cache;
+use crate::pg::context::{self, Current, Standing};
 use crate::tenancy::directory;
-
-thread_local! {
-    /// The serial of the last context that a change of the registries has ended.
-    static REVOKED: Cell<u64> = const { Cell::new(0) };
-}
-
-const JUDGES: [Registry; 4] = [Registry::Tenant, Registry::Member, Registry::Issuer, Registry::Role];
 
 /// The context, if it counts now. Changes that others have committed are taken in first: a removed member is out by
 /// the next statement. Inside a parallel operation the verdict of its start stands.
 pub fn live() -> Result<Option<&'static Current>> {
-    let Some(current) = context::current() else { return Ok(None) };
-    if current.door() == Door::Closed || current.is_expired() {
-        return Ok(None);
-    }
-    if !parallel::in_parallel_mode() {
-        cache::accept_changes();
-        if REVOKED.get() != current.serial && cache::take_doubt(&JUDGES) {
+    match context::standing() {
+        Standing::Missing => Ok(None),
+        Standing::Counts(current) => Ok(Some(current)),
+        Standing::Doubtful(current) => {
             // Revoked until judged otherwise: an error in between must not leave it standing.
-            REVOKED.set(current.serial);
-            if still_stands(current)? {
-                REVOKED.set(0);
+            context::revoke(current);
+            cache::settle();
+            if !still_stands(current)? {
+                return Ok(None);
             }
+            context::reinstate();
+            Ok(Some(current))
         }
     }
-    Ok((REVOKED.get() != current.serial).then_some(current))
 }
 
 /// # Errors

@@ -3,10 +3,12 @@
 //! A trigger on each registry invalidates the registry's own relcache entry; this callback hears of it in every
 //! backend, standbys' too, and marks the caches that stand on it.
 
-use std::cell::Cell;
 use std::ffi::CString;
 
 use pgrx::{pg_guard, pg_sys};
+
+use super::backend::BackendCell;
+use super::parallel;
 
 /// A table of the extension that caches stand on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +31,43 @@ const REGISTRIES: [(Registry, &str); 6] = [
     (Registry::Relation, "relation_registry"),
 ];
 
-/// Marks of two kinds a registry: for its cache, and for the context that was judged by it.
+/// The registries that a context is judged by.
+const JUDGES: [Registry; 4] = [Registry::Tenant, Registry::Member, Registry::Role, Registry::Issuer];
+
 #[derive(Clone, Copy)]
-struct Marks {
+struct Mark {
     oid: pg_sys::Oid,
-    cache_stale: bool,
-    context_doubtful: bool,
+    is_stale: bool,
 }
 
-thread_local! {
-    static MARKS: Cell<[Marks; REGISTRIES.len()]> = const {
-        Cell::new([Marks { oid: pg_sys::Oid::INVALID, cache_stale: true, context_doubtful: false }; REGISTRIES.len()])
-    };
+static MARKS: BackendCell<[Mark; REGISTRIES.len()]> =
+    BackendCell::new([Mark { oid: pg_sys::Oid::INVALID, is_stale: true }; REGISTRIES.len()]);
+/// One of the judges has changed since the context was last judged.
+static DOUBT: BackendCell<bool> = BackendCell::new(false);
+
+unsafe extern "C-unwind" {
+    fn AcceptInvalidationMessages();
 }
 
-/// Takes in what other backends have changed by now.
+/// Takes in what other backends have changed by now. Not in a parallel operation: the verdict of its start stands.
+#[inline]
 pub fn accept_changes() {
-    // SAFETY: inside a transaction, where catalogs may be looked at.
-    unsafe { pg_sys::AcceptInvalidationMessages() };
+    if !parallel::in_parallel_mode() {
+        // SAFETY: inside a transaction, where catalogs may be looked at; called as C calls it, for a few nanoseconds
+        // instead of many: callers on the way of an ERROR hold nothing that wants dropping, or are guarded.
+        unsafe { AcceptInvalidationMessages() };
+    }
+}
+
+/// Whether what the context was judged by has changed since [`settle`].
+#[inline]
+pub fn is_doubtful() -> bool {
+    DOUBT.get() && !parallel::in_parallel_mode()
+}
+
+/// The context is about to be judged anew; a change that comes in between raises the doubt again.
+pub fn settle() {
+    DOUBT.set(false);
 }
 
 /// Whether the cache that stands on the registry must be emptied. The mark is cleared first and the cache filled
@@ -55,10 +76,10 @@ pub fn take_stale(registry: Registry) -> bool {
     accept_changes();
     let mut marks = MARKS.get();
     let mark = &mut marks[registry as usize];
-    if !mark.cache_stale && mark.oid != pg_sys::Oid::INVALID {
+    if !mark.is_stale && mark.oid != pg_sys::Oid::INVALID {
         return false;
     }
-    mark.cache_stale = false;
+    mark.is_stale = false;
     mark.oid = look_up(REGISTRIES[registry as usize].1);
     MARKS.set(marks);
     true
@@ -67,21 +88,8 @@ pub fn take_stale(registry: Registry) -> bool {
 /// The cache is about to be filled with what may be old already.
 pub fn keep_stale(registry: Registry) {
     let mut marks = MARKS.get();
-    marks[registry as usize].cache_stale = true;
+    marks[registry as usize].is_stale = true;
     MARKS.set(marks);
-}
-
-/// Whether one of the registries changed since the last question: what was judged by them must be judged again.
-pub fn take_doubt(registries: &[Registry]) -> bool {
-    let mut marks = MARKS.get();
-    let mut doubtful = false;
-    for registry in registries {
-        doubtful |= std::mem::take(&mut marks[*registry as usize].context_doubtful);
-    }
-    if doubtful {
-        MARKS.set(marks);
-    }
-    doubtful
 }
 
 /// The registry's OID; invalid where the extension is not installed.
@@ -116,15 +124,14 @@ fn look_up(name: &str) -> pg_sys::Oid {
 #[pg_guard]
 unsafe extern "C-unwind" fn relation_changed(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
     let mut marks = MARKS.get();
-    let mut changed = false;
-    for mark in &mut marks {
-        if relation == pg_sys::Oid::INVALID || (mark.oid == relation && relation != pg_sys::Oid::INVALID) {
-            mark.cache_stale = true;
-            mark.context_doubtful = true;
-            changed = true;
+    for (registry, _) in REGISTRIES {
+        let mark = &mut marks[registry as usize];
+        if relation == pg_sys::Oid::INVALID || mark.oid == relation {
+            mark.is_stale = true;
+            if JUDGES.contains(&registry) {
+                DOUBT.set(true);
+            }
         }
     }
-    if changed {
-        MARKS.set(marks);
-    }
+    MARKS.set(marks);
 }

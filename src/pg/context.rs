@@ -4,7 +4,6 @@
 //! [`set`] can give it a value: its check hook accepts a non-empty one only under this module's own flag, or while a
 //! parallel worker takes over its leader's settings. RESET ALL passes it by (NO_RESET_ALL).
 
-use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::size_of;
 use std::ptr;
@@ -14,8 +13,9 @@ use warden_core::error::Result;
 use warden_core::identity::context::{Context, Door};
 use warden_core::tenancy::{TenantId, Tier};
 
+use super::backend::BackendCell;
 use super::error::internal;
-use super::{compat, guc, parallel, time};
+use super::{cache, compat, guc, parallel, time};
 
 const NAME: &CStr = c"warden.context";
 
@@ -99,7 +99,7 @@ impl Current {
     }
 
     pub fn is_expired(&self) -> bool {
-        self.expires_at != i64::MAX && time::now() >= self.expires_at
+        self.expires_at != i64::MAX && time::coarse_now() >= self.expires_at
     }
 
     /// PostgreSQL microseconds.
@@ -121,9 +121,40 @@ impl Current {
     }
 }
 
-thread_local! {
-    static CURRENT: Cell<*const Current> = const { Cell::new(ptr::null()) };
-    static WRITING: Cell<bool> = const { Cell::new(false) };
+static CURRENT: BackendCell<*const Current> = BackendCell::new(ptr::null());
+/// The context that [`set`] is about to give the setting; null at any other time.
+static WRITING: BackendCell<*const Context> = BackendCell::new(ptr::null());
+/// The serial of the last context that a change of the registries has ended; 0: none.
+static REVOKED: BackendCell<u64> = BackendCell::new(0);
+
+/// Whether a context counts, as far as that is known without a look-up.
+pub enum Standing {
+    Missing,
+    Counts(&'static Current),
+    /// A registry that it was judged by has changed since.
+    Doubtful(&'static Current),
+}
+
+/// Takes in what others have changed, and says whether the context counts. Raw calls, no destructors: an ERROR may
+/// jump over it.
+#[inline]
+pub fn standing() -> Standing {
+    let Some(current) = current() else { return Standing::Missing };
+    cache::accept_changes();
+    if current.door == Door::Closed || current.is_expired() || REVOKED.get() == current.serial {
+        return Standing::Missing;
+    }
+    if cache::is_doubtful() { Standing::Doubtful(current) } else { Standing::Counts(current) }
+}
+
+/// Ends a context for good: nothing of it counts from now on.
+pub fn revoke(current: &Current) {
+    REVOKED.set(current.serial);
+}
+
+/// Takes back a `revoke` that was a precaution.
+pub fn reinstate() {
+    REVOKED.set(0);
 }
 
 /// What the setting holds now, a closed or expired context included. Not to be kept across a change of the setting.
@@ -136,7 +167,7 @@ pub fn current() -> Option<&'static Current> {
 pub fn set(context: &Context, for_session: bool) -> Result<()> {
     let value = CString::new(context.encode()).map_err(internal)?;
     let action = if for_session { pg_sys::GucAction::GUC_ACTION_SET } else { pg_sys::GucAction::GUC_ACTION_LOCAL };
-    let _writing = Writing::begin();
+    let _writing = Writing::begin(context);
     match guc::set(NAME, &value, pg_sys::GucContext::PGC_SUSET, action) {
         1 => Ok(()),
         other => Err(internal(format!("the context could not be set ({other})"))),
@@ -146,15 +177,15 @@ pub fn set(context: &Context, for_session: bool) -> Result<()> {
 struct Writing;
 
 impl Writing {
-    fn begin() -> Self {
-        WRITING.set(true);
+    fn begin(context: &Context) -> Self {
+        WRITING.set(context);
         Self
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        WRITING.set(false);
+        WRITING.set(ptr::null());
     }
 }
 
@@ -197,10 +228,14 @@ unsafe extern "C-unwind" fn check(
         }
         CStr::from_ptr(*new_value)
     };
-    let decoded = (WRITING.get() || parallel::is_worker_starting())
-        .then(|| text.to_str().ok().and_then(Context::decode))
-        .flatten();
-    let chunk = decoded.as_ref().and_then(lay_out);
+    // SAFETY: null, or what `set` borrows for as long as the setting is being set.
+    let chunk = match unsafe { WRITING.get().as_ref() } {
+        Some(context) => lay_out(context),
+        None if parallel::is_worker_starting() => {
+            text.to_str().ok().and_then(Context::decode).as_ref().and_then(lay_out)
+        }
+        None => None,
+    };
     match chunk {
         Some(chunk) => {
             // SAFETY: `extra` is PostgreSQL's out parameter.

@@ -1,9 +1,10 @@
 //! Executor runs: one is started, continued as often as its cursor is fetched from, and ended.
 
-use pgrx::{PgList, pg_guard, pg_sys};
+use pgrx::{PgList, pg_sys};
 
 use super::error::answer;
-use super::hooks::dispatch;
+use super::hooks::{dispatch, guarded};
+use super::xact::SubTransaction;
 
 /// A run, while PostgreSQL passes it to us.
 #[derive(Clone, Copy)]
@@ -13,6 +14,18 @@ impl Run {
     /// What tells this run from every other that is alive.
     pub fn key(self) -> usize {
         self.0 as usize
+    }
+
+    /// Whether the running portal collects its rows at its first execution (a data-modifying statement that returns
+    /// rows) and was opened in a transaction that contains `login` as a savepoint's part: its rows would outlast it.
+    pub fn would_outlast(self, login: SubTransaction) -> bool {
+        use pg_sys::PortalStrategy::{PORTAL_ONE_MOD_WITH, PORTAL_ONE_RETURNING};
+        // SAFETY: reads this backend's state; the active portal is null or valid.
+        unsafe {
+            pg_sys::ActivePortal.as_ref().is_some_and(|portal| {
+                matches!(portal.strategy, PORTAL_ONE_RETURNING | PORTAL_ONE_MOD_WITH) && portal.createSubid < login
+            })
+        }
     }
 
     /// Every relation that the plan depends on, views and children too.
@@ -44,57 +57,69 @@ pub(super) fn install() {
     }
 }
 
-#[pg_guard]
+// The functions that the hooks replace, called as C calls them: see `guarded`.
+unsafe extern "C-unwind" {
+    fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: i32);
+    fn standard_ExecutorEnd(query: *mut pg_sys::QueryDesc);
+    #[cfg(not(feature = "pg18"))]
+    fn standard_ExecutorRun(
+        query: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+        execute_once: bool,
+    );
+    #[cfg(feature = "pg18")]
+    fn standard_ExecutorRun(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
+}
+
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
-    answer((dispatch().run_starts)(Run(query)));
-    // SAFETY: the previous hook, or the function that it replaces, with the arguments that we were given.
+    // SAFETY: this frame holds nothing to drop; the previous hook, or the function that it replaces, gets the
+    // arguments that we were given.
     unsafe {
+        guarded(|| answer((dispatch().run_starts)(Run(query))));
         match PREVIOUS_START {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
-            None => pg_sys::standard_ExecutorStart(query, flags),
+            Some(previous) => previous(query, flags),
+            None => standard_ExecutorStart(query, flags),
         }
     }
 }
 
 #[cfg(not(feature = "pg18"))]
-#[pg_guard]
 unsafe extern "C-unwind" fn run(
     query: *mut pg_sys::QueryDesc,
     direction: pg_sys::ScanDirection::Type,
     count: u64,
     execute_once: bool,
 ) {
-    answer((dispatch().run_continues)(Run(query)));
     // SAFETY: as in `start`.
     unsafe {
+        guarded(|| answer((dispatch().run_continues)(Run(query))));
         match PREVIOUS_RUN {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count, execute_once)),
-            None => pg_sys::standard_ExecutorRun(query, direction, count, execute_once),
+            Some(previous) => previous(query, direction, count, execute_once),
+            None => standard_ExecutorRun(query, direction, count, execute_once),
         }
     }
 }
 
 #[cfg(feature = "pg18")]
-#[pg_guard]
 unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64) {
-    answer((dispatch().run_continues)(Run(query)));
     // SAFETY: as in `start`.
     unsafe {
+        guarded(|| answer((dispatch().run_continues)(Run(query))));
         match PREVIOUS_RUN {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count)),
-            None => pg_sys::standard_ExecutorRun(query, direction, count),
+            Some(previous) => previous(query, direction, count),
+            None => standard_ExecutorRun(query, direction, count),
         }
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
-    (dispatch().run_ended)(Run(query));
     // SAFETY: as in `start`.
     unsafe {
+        guarded(|| (dispatch().run_ended)(Run(query)));
         match PREVIOUS_END {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query)),
-            None => pg_sys::standard_ExecutorEnd(query),
+            Some(previous) => previous(query),
+            None => standard_ExecutorEnd(query),
         }
     }
 }

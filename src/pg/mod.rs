@@ -1,6 +1,8 @@
 //! The boundary to PostgreSQL: the only place with `unsafe`, in small wrappers that the pillars call as safe Rust.
 #![allow(unsafe_code, reason = "this module is the boundary; every block names its precondition")]
 
+pub mod analyze;
+mod backend;
 pub mod cache;
 pub mod catalog;
 pub mod compat;
@@ -16,6 +18,8 @@ pub mod leak;
 pub mod object;
 pub mod parallel;
 pub mod preload;
+mod reading;
+pub mod relation;
 pub mod role;
 pub mod shmem;
 pub mod spi;

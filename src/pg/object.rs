@@ -1,9 +1,9 @@
 //! Object accesses: what has just been created or altered, and what is about to be dropped or executed.
 
-use pgrx::{pg_guard, pg_sys};
+use pgrx::pg_sys;
 
 use super::error::answer;
-use super::hooks::dispatch;
+use super::hooks::{dispatch, guarded};
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,6 @@ pub(super) fn install() {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn accessed(
     access: pg_sys::ObjectAccessType::Type,
     class: pg_sys::Oid,
@@ -46,10 +45,10 @@ unsafe extern "C-unwind" fn accessed(
     arg: *mut std::ffi::c_void,
 ) {
     use pg_sys::ObjectAccessType::*;
-    // SAFETY: the previous hook, with the arguments that we were given.
+    // SAFETY: the previous hook gets the arguments that we were given; this frame holds nothing to drop.
     unsafe {
         if let Some(previous) = PREVIOUS {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(access, class, object, part, arg));
+            previous(access, class, object, part, arg);
         }
     }
     let access = match access {
@@ -63,7 +62,8 @@ unsafe extern "C-unwind" fn accessed(
         // SAFETY: OAT_POST_ALTER comes with this struct.
         unsafe { (*arg.cast::<pg_sys::ObjectAccessPostAlter>()).auxiliary_id }
     });
-    answer((dispatch().object)(&ObjectEvent { access, class, object, part, other }));
+    // SAFETY: this frame holds nothing to drop.
+    unsafe { guarded(|| answer((dispatch().object)(&ObjectEvent { access, class, object, part, other }))) };
 }
 
 /// The schema that an object lies in, if its kind lies in one.

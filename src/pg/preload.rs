@@ -13,3 +13,9 @@ pub fn require() -> Result<()> {
     Err(WardenError::new(SqlState::NotInPrerequisiteState, "pg_warden must be loaded via shared_preload_libraries")
         .hint("Add pg_warden to shared_preload_libraries in postgresql.conf and restart the server."))
 }
+
+/// An error's DETAIL is for facts: Rust's backtrace stays out of it, whatever the environment asks for.
+pub fn silence_backtraces() {
+    // SAFETY: runs in the postmaster before it has a second thread.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
+}

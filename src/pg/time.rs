@@ -11,6 +11,15 @@ pub fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
+/// Now, in PostgreSQL's microseconds, a few milliseconds late at most and several times cheaper than [`now`].
+#[inline]
+pub fn coarse_now() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes into a local struct.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &mut time) };
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1_000 - EPOCH
+}
+
 /// Now, in whole seconds since the Unix epoch.
 pub fn unix_seconds() -> i64 {
     (now() + EPOCH).div_euclid(1_000_000)

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 
-use pgrx::{pg_guard, pg_sys};
+use pgrx::pg_sys;
 
 use super::error::answer;
-use super::hooks::dispatch;
+use super::hooks::{dispatch, guarded};
 use super::role;
 
 /// A utility statement, while PostgreSQL passes it to us.
@@ -50,6 +50,8 @@ pub enum Kind {
         relation: Option<pg_sys::Oid>,
     },
     DiscardTemporary,
+    /// Of any form, domains included.
+    CreateType,
     Other,
 }
 
@@ -83,6 +85,9 @@ impl Statement {
                     Kind::Deallocate { name: (!name.is_null()).then(|| text(name)) }
                 }
                 T_ListenStmt => Kind::Listen,
+                T_CreateDomainStmt | T_CompositeTypeStmt | T_CreateEnumStmt | T_CreateRangeStmt | T_DefineStmt => {
+                    Kind::CreateType
+                }
                 T_DeclareCursorStmt => {
                     let options = (*self.node.cast::<pg_sys::DeclareCursorStmt>()).options;
                     Kind::DeclareCursor { with_hold: options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 }
@@ -173,20 +178,21 @@ pub fn is_rebuilding() -> bool {
     RUNNING.with_borrow(|running| running.last().is_some_and(|(_, tag)| *tag == pg_sys::NodeTag::T_ReindexStmt))
 }
 
-/// One entry of RUNNING, for as long as its statement runs: also when it ends by an ERROR.
-struct Running;
-
-impl Running {
-    fn enter(tag: pg_sys::NodeTag) -> Self {
-        RUNNING.with_borrow_mut(|running| running.push((role::current(), tag)));
-        Self
-    }
+/// Gives what [`leave`] wants. An ERROR jumps over the frame that would leave: the next statement to leave below it,
+/// or the transaction's abort, takes away what it left.
+fn enter(tag: pg_sys::NodeTag) -> usize {
+    RUNNING.with_borrow_mut(|running| {
+        running.push((role::current(), tag));
+        running.len() - 1
+    })
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.with_borrow_mut(Vec::pop);
-    }
+fn leave(depth: usize) {
+    RUNNING.with_borrow_mut(|running| running.truncate(depth));
+}
+
+pub(super) fn transaction_aborted() {
+    leave(0);
 }
 
 static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
@@ -199,7 +205,20 @@ pub(super) fn install() {
     }
 }
 
-#[pg_guard]
+// The function that the hook replaces, called as C calls it: see `guarded`.
+unsafe extern "C-unwind" {
+    fn standard_ProcessUtility(
+        planned: *mut pg_sys::PlannedStmt,
+        text: *const c_char,
+        read_only_tree: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        params: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        destination: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
+}
+
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process(
     planned: *mut pg_sys::PlannedStmt,
@@ -211,25 +230,25 @@ unsafe extern "C-unwind" fn process(
     destination: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: PostgreSQL passes a valid planned statement.
-    let statement = Statement { node: unsafe { (*planned).utilityStmt }, text, query: context };
-    let _running = Running::enter(statement.tag());
-    if answer((dispatch().statement_starts)(&statement)) == Verdict::Done {
-        if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
-            // SAFETY: not null, and PostgreSQL's own.
-            unsafe { pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0) };
-        }
-        return;
-    }
-    // A transaction's own end frees the tree and leaves nothing to look at.
-    let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
-    // SAFETY: the previous hook, or the function that it replaces, with the arguments that we were given.
+    // SAFETY: PostgreSQL passes a valid planned statement; this frame holds nothing to drop; the previous hook, or
+    // the function that it replaces, gets the arguments that we were given.
     unsafe {
+        let statement = Statement { node: (*planned).utilityStmt, text, query: context };
+        // A transaction's own end frees the tree and leaves nothing to look at.
+        let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
+        let depth = enter(statement.tag());
+        if guarded(|| answer((dispatch().statement_starts)(&statement))) == Verdict::Done {
+            leave(depth);
+            if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
+                pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0);
+            }
+            return;
+        }
         match PREVIOUS {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            Some(previous) => {
                 previous(planned, text, read_only_tree, context, params, environment, destination, completion)
-            }),
-            None => pg_sys::standard_ProcessUtility(
+            }
+            None => standard_ProcessUtility(
                 planned,
                 text,
                 read_only_tree,
@@ -240,8 +259,9 @@ unsafe extern "C-unwind" fn process(
                 completion,
             ),
         }
-    }
-    if !ends_transaction {
-        answer((dispatch().statement_done)(&statement));
+        if !ends_transaction {
+            guarded(|| answer((dispatch().statement_done)(&statement)));
+        }
+        leave(depth);
     }
 }

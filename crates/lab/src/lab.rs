@@ -1,6 +1,9 @@
 //! A cluster with the extension in it, the roles of a typical platform, and an issuer that it trusts.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    io::Read,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use postgres::{Client, Transaction};
 use serde_json::{Value, json};
@@ -35,11 +38,17 @@ impl Lab {
     }
 
     pub fn start_with(builder: ClusterBuilder) -> Result<Self> {
+        let lab = Self::without_issuer(builder)?;
+        lab.add_issuer(json!({}))?;
+        Ok(lab)
+    }
+
+    /// Nobody can log in with a token yet.
+    pub fn without_issuer(builder: ClusterBuilder) -> Result<Self> {
         let cluster = builder.start()?;
         cluster.connect("postgres", "postgres")?.batch_execute(ROLES)?;
         let lab = Self { cluster, issuer: TestIssuer::new("https://idp.lab.test", [42; 32]) };
         lab.prepare("postgres")?;
-        lab.add_issuer(json!({}))?;
         Ok(lab)
     }
 
@@ -138,6 +147,18 @@ impl Lab {
     /// The same on a connection of the application's own.
     pub fn as_tenant<T>(&self, member: &Member, work: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
         self.as_member(&mut self.connect("app")?, member, work)
+    }
+}
+
+/// What `COPY … TO STDOUT` gives. A refusal may come before the first row or after it.
+pub fn copied_out(client: &mut Client, copy: &str) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    match client.copy_out(copy)?.read_to_end(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(match error.downcast::<postgres::Error>() {
+            Ok(refusal) => refusal.into(),
+            Err(error) => error.into(),
+        }),
     }
 }
 

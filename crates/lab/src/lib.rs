@@ -11,7 +11,7 @@ pub mod sample;
 pub use cluster::{Cluster, ClusterBuilder, Notices, StopMode};
 pub use error::{Error, Result};
 pub use issuer::{TestIssuer, TokenBuilder};
-pub use lab::{Lab, Member, OFFICER, OWNER};
+pub use lab::{Lab, Member, OFFICER, OWNER, copied_out};
 pub use postgres;
 pub use refusal::{Refusal, refused};
 pub use uuid::Uuid;

@@ -97,13 +97,7 @@ fn inherits(child: pg_sys::Oid, parent: Option<pg_sys::Oid>) -> Result<()> {
 fn dropping(event: &ObjectEvent) -> Result<()> {
     let key = [event.object.to_u32()];
     match event.class {
-        class if class == tuple::CLASS.table && event.part == 0 => {
-            leaving::drop_relation(event.object)?;
-            if registry::lookup(event.object)?.is_some() {
-                kept::note(Kept::Table { relation: event.object });
-            }
-            Ok(())
-        }
+        class if class == tuple::CLASS.table && event.part == 0 => leaving::drop_relation(event.object),
         class if class == tuple::CLASS.table => kept::note_column(event.object),
         class if class == tuple::POLICY.table => {
             let policy = tuple::row(tuple::POLICY, &key, Sees::Before, |row| {

@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use warden_core::error::Result;
 use warden_core::isolation::guard::{self, Taken};
 
-use super::{reader, standing};
+use super::reader;
 use crate::isolation::registry;
 use crate::pg::{catalog, spi};
 
@@ -14,9 +14,6 @@ use crate::pg::{catalog, spi};
 /// that an entry of a rolled back savepoint costs a look and refuses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    Table {
-        relation: pg_sys::Oid,
-    },
     Column {
         relation: pg_sys::Oid,
     },
@@ -82,21 +79,11 @@ pub fn transaction_ended() {
 /// 42501 when something of a protection is gone and its table is not.
 pub fn verify() -> Result<()> {
     let noted = NOTED.take();
-    // What goes with its table needs no look of its own.
-    noted.iter().try_for_each(forget_dropped)?;
     noted.iter().try_for_each(look)
-}
-
-fn forget_dropped(kept: &Kept) -> Result<()> {
-    match kept {
-        Kept::Table { relation } if !catalog::exists(*relation) => registry::forget(*relation),
-        _ => Ok(()),
-    }
 }
 
 fn look(kept: &Kept) -> Result<()> {
     match kept {
-        Kept::Table { .. } => Ok(()),
         Kept::Column { relation } => column(*relation),
         Kept::Policy { relation, name } => {
             let query = "SELECT EXISTS (SELECT FROM pg_policy WHERE polrelid = $1 AND polname = $2)";
@@ -140,8 +127,7 @@ fn still_there(relation: pg_sys::Oid, name: &str, query: &str, taken: Taken) -> 
     Err(guard::refuse_weakening(&catalog::relation_name(relation), taken))
 }
 
-/// Every parent of a protected table is protected, in the whole family below the table that moved; and what came into
-/// a protected family stands by the same rules.
+/// Every parent of a protected table is protected, in the whole family below the table that moved.
 fn family(child: pg_sys::Oid) -> Result<()> {
     if !catalog::exists(child) {
         return Ok(());
@@ -164,9 +150,6 @@ fn family(child: pg_sys::Oid) -> Result<()> {
         }
         if has_protected && catalog::kind(relation) == Some('f') {
             return Err(guard::refuse_foreign(&catalog::relation_name(relation)));
-        }
-        if is_protected && has_protected {
-            standing::refuse_standing(relation)?;
         }
     }
     Ok(())

@@ -31,13 +31,13 @@ pub fn refuse(publication: &str) -> Result<()> {
 
 /// As [`refuse_published`], for a protected table that has come into another schema.
 pub fn refuse_moved(relation: pg_sys::Oid) -> Result<()> {
-    if registry::lookup(relation)?.is_none() { Ok(()) } else { refuse_published(relation) }
+    if registry::lookup(relation)?.is_none() { Ok(()) } else { refuse_published(relation, role::current()) }
 }
 
 /// # Errors
-/// 42501 when a publication holds the table already, and the caller is not of warden_admin.
-pub fn refuse_published(relation: pg_sys::Oid) -> Result<()> {
-    if role::is(Role::Admin) {
+/// 42501 when a publication holds the table already, and whoever asks is not of warden_admin.
+pub fn refuse_published(relation: pg_sys::Oid, user: pg_sys::Oid) -> Result<()> {
+    if role::has(user, Role::Admin) {
         return Ok(());
     }
     let publication: Option<String> = spi::as_owner(|| {

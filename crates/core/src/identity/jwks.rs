@@ -252,6 +252,7 @@ mod tests {
     #[test]
     fn a_malformed_key_refuses_the_whole_set() {
         let p384 = json!({"kty": "EC", "crv": "P-384", "x": P256[0], "y": P256[1]});
+        let point = P256.map(base64_of).concat();
         let mut off_curve = base64_of(P256[1]);
         off_curve[31] ^= 1;
         for jwk in [
@@ -276,6 +277,7 @@ mod tests {
             with(ec(), "y", b64(&[0; 32])),
             with(ec(), "x", b64(&[0xff; 32])),
             with(ec(), "x", b64(&[&[0], base64_of(P256[0]).as_slice()].concat())),
+            with(with(ec(), "x", b64(&point[..31])), "y", b64(&point[31..])),
             without(ec(), "y"),
             p384,
             with(rsa(), "n", b64(&[0xff; 255])),
@@ -288,6 +290,7 @@ mod tests {
             with(rsa(), "e", "Aw"),
             with(rsa(), "e", b64(&65_536u32.to_be_bytes())),
             with(rsa(), "e", b64(&[1, 0, 0])),
+            with(rsa(), "e", b64(&[1, 0, 2])),
             with(rsa(), "e", b64(&[1, 0, 0, 0, 1])),
             with(rsa(), "e", ""),
             with(oct(), "k", b64(&[7; 31])),
@@ -318,13 +321,24 @@ mod tests {
         (minus_one[0], minus_one[31]) = (0xec, 0x7f);
         let mut identity = [0; 32];
         identity[0] = 1;
-        let mut p_plus_one = [0xff; 32];
-        (p_plus_one[0], p_plus_one[31]) = (0xee, 0x7f);
         let torsion = CompressedPoint(order_eight.clone().try_into().unwrap());
         let mixed = torsion.plus_base_point();
-        for point in [&[0; 32], &identity, &minus_one, &p_plus_one, order_eight.as_slice(), &mixed] {
+        for point in [&[0; 32], &identity, &minus_one, order_eight.as_slice(), &mixed] {
             let detail = refusal(&[with(ed(), "x", b64(point))]);
             assert!(detail.contains("point"), "{point:02x?}: {detail}");
+        }
+    }
+
+    /// The 19 encodings of a y that is not reduced modulo p = 2^255 - 19, with either sign.
+    #[test]
+    fn a_point_has_one_encoding() {
+        for low in 0xed..=0xff {
+            for high in [0x7f, 0xff] {
+                let mut encoded = [0xff; 32];
+                (encoded[0], encoded[31]) = (low, high);
+                let detail = refusal(&[with(ed(), "x", b64(&encoded))]);
+                assert!(detail.contains("no point"), "{encoded:02x?}: {detail}");
+            }
         }
     }
 

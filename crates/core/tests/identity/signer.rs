@@ -1,11 +1,13 @@
-//! An issuer that signs with the private keys of the RFCs, by other implementations than the one under test.
+//! An issuer that signs with the private keys of the RFCs.
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac;
-use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
+use p256::ecdsa::signature::Signer;
 use serde_json::{Value, json};
 use warden_core::identity::{Algorithm, Issuer, IssuerOptions, KeySet};
 
@@ -41,13 +43,16 @@ fn private(alg: &str, member: &str) -> Vec<u8> {
 static P384: LazyLock<p384::ecdsa::SigningKey> =
     LazyLock::new(|| p384::ecdsa::SigningKey::from_slice(&[7; 48]).unwrap());
 
-static RSA: LazyLock<rsa::RsaPrivateKey> = LazyLock::new(|| {
-    let number = |bytes: &[u8]| rsa::BigUint::from_bytes_be(bytes);
-    let n = decode(rfc("RS256")["jwk"]["n"].as_str().unwrap());
-    let primes = ["p", "q"].map(|prime| number(&private("RS256", prime)));
-    rsa::RsaPrivateKey::from_components(number(&n), 65_537u32.into(), number(&private("RS256", "d")), primes.into())
-        .unwrap()
+static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| {
+    let path = format!("{}/tests/vectors/rfc/rs256-pkcs1.der", env!("CARGO_MANIFEST_DIR"));
+    RsaKeyPair::from_der(&std::fs::read(path).unwrap()).unwrap()
 });
+
+fn sign_rsa(padding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
+    let mut signature = vec![0; RSA.public_modulus_len()];
+    RSA.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
+    signature
+}
 
 /// The public key of an algorithm, named after it.
 pub fn jwk(algorithm: Algorithm) -> Value {
@@ -69,7 +74,7 @@ pub fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         Algorithm::EdDsa => {
             use ed25519_dalek::Signer;
             let seed: [u8; 32] = private("EdDSA", "d").try_into().unwrap();
-            ed25519_dalek::SigningKey::from_bytes(&seed).sign(message).to_vec()
+            ed25519_dalek::SigningKey::from_bytes(&seed).sign(message).to_bytes().to_vec()
         }
         Algorithm::Es256 => {
             let key = p256::ecdsa::SigningKey::from_slice(&private("ES256", "d")).unwrap();
@@ -80,10 +85,8 @@ pub fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
             let signature: p384::ecdsa::Signature = P384.sign(message);
             signature.to_vec()
         }
-        Algorithm::Rs256 => rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new(RSA.clone()).sign(message).to_vec(),
-        Algorithm::Ps256 => rsa::pss::SigningKey::<rsa::sha2::Sha256>::new(RSA.clone())
-            .sign_with_rng(&mut rand_core::OsRng, message)
-            .to_vec(),
+        Algorithm::Rs256 => sign_rsa(&RSA_PKCS1_SHA256, message),
+        Algorithm::Ps256 => sign_rsa(&RSA_PSS_SHA256, message),
         Algorithm::Hs256 => {
             let secret = decode(rfc("HS256")["jwk"]["k"].as_str().unwrap());
             let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).unwrap();

@@ -28,7 +28,7 @@ fn rfc_examples() {
             flipped[at / 8] ^= 1 << (at % 8);
             assert!(keys.verify(None, algorithm, input.as_bytes(), &flipped).is_err(), "{source}: bit {at}");
         }
-        assert!(keys.verify(None, algorithm, input[1..].as_bytes(), &signature).is_err(), "{source}");
+        assert!(keys.verify(None, algorithm, &input.as_bytes()[1..], &signature).is_err(), "{source}");
     }
 }
 
@@ -50,7 +50,6 @@ fn wycheproof() {
         ("ecdsa_secp256r1_sha256_p1363_test.json", Algorithm::Es256, 250),
         ("ecdsa_secp384r1_sha384_p1363_test.json", Algorithm::Es384, 250),
         ("rsa_signature_2048_sha256_test.json", Algorithm::Rs256, 250),
-        ("rsa_signature_3072_sha256_test.json", Algorithm::Rs256, 250),
         ("rsa_pss_2048_sha256_mgf1_32_test.json", Algorithm::Ps256, 100),
         ("hmac_sha256_test.json", Algorithm::Hs256, 50),
     ] {

@@ -35,7 +35,7 @@ fn run() -> Result<bool> {
     let program = arguments.next().ok_or_else(|| Error::unexpected("usage: warden-regress <pg_regress> <test> ..."))?;
     let tests: Vec<String> = arguments.collect();
 
-    let lab = Lab::start_with(Cluster::builder().setting("max_prepared_transactions", "10"))?;
+    let lab = Lab::without_issuer(Cluster::builder().setting("max_prepared_transactions", "10"))?;
     let work = lab.cluster.scratch_dir("regress")?;
     let variables = work.join("tokens.sql");
     fs::write(&variables, world(&lab)?).map_err(Error::file(&variables))?;

@@ -63,9 +63,11 @@ impl Sample {
             probes: Probes {
                 forgotten_where: "SELECT count(*) FROM exam.submission",
                 forgotten_table: "exam.submission",
+                careless_write: "UPDATE exam.submission SET score = 0",
                 instructor_write: "UPDATE exam.submission SET score = 100 WHERE id = (SELECT min(id) FROM exam.submission)",
                 referenced: "SELECT min(id) FROM exam.course",
                 reference: "INSERT INTO exam.exam (course_id, title, held_on) VALUES ($1, 'Resit', '2026-09-01')",
+                append_only: Some("UPDATE exam.grade_log SET score = 100"),
                 leaking_ddl: "ALTER TABLE exam.student ADD CHECK (email::int > 0)",
             },
         })

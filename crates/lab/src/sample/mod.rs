@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, io::Write};
 
 pub use exam::Size;
 use postgres::Client;
+use uuid::Uuid;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A platform as it stands before it is protected.
 pub struct Sample {
@@ -27,7 +28,7 @@ pub struct Institution {
     pub name: String,
     /// What the tenant column of the tables holds.
     pub external_id: String,
-    /// The user ids of its students.
+    /// The user ids of its students; each has rows of its own in `Probes::forgotten_table`.
     pub students: Vec<String>,
 }
 
@@ -58,17 +59,27 @@ pub struct Probes {
     /// A query whose author forgot the WHERE, and the table that it counts.
     pub forgotten_where: &'static str,
     pub forgotten_table: &'static str,
+    /// The same mistake in a write.
+    pub careless_write: &'static str,
     /// A write that takes an instructor; one parameter-free statement.
     pub instructor_write: &'static str,
     /// A row to refer to, and a statement that refers to row `$1`.
     pub referenced: &'static str,
     pub reference: &'static str,
+    /// A write that nobody has, where the schema has such a table.
+    pub append_only: Option<&'static str>,
     /// What the owner of the tables may try on the way to their content.
     pub leaking_ddl: &'static str,
 }
 
 /// The tiers in the platform's own words, highest first.
 pub const ROLE_LABELS: [&str; 4] = ["institution_admin", "instructor", "proctor", "student"];
+
+/// Members of each institution with the upper three roles, as `<title>@<slug>`.
+pub const STAFF: [&str; 3] = ["director", "instructor", "proctor"];
+
+/// The first students of each become members; the rest have yet to be invited.
+const INVITED: usize = 20;
 
 /// No row has this id.
 pub const NO_ROW: i64 = 999_999_999;
@@ -91,6 +102,47 @@ impl Sample {
         tx.commit()?;
         owner.batch_execute("ANALYZE")?;
         Ok(loaded)
+    }
+
+    /// A tenant for each institution, in order, with its staff and first students; how many members. The roles must bear
+    /// their labels by then.
+    pub fn enrol(&self, officer: &mut Client) -> Result<(Vec<Uuid>, usize)> {
+        let mut tenants = Vec::new();
+        let mut members = 0;
+        let mut tx = officer.transaction()?;
+        for institution in &self.institutions {
+            let create = "SELECT warden.create_tenant($1, $2, external_id => $3)";
+            let tenant: Uuid =
+                tx.query_one(create, &[&institution.slug, &institution.name, &institution.external_id])?.get(0);
+            let staff =
+                STAFF.iter().zip(ROLE_LABELS).map(|(title, role)| (format!("{title}@{}", institution.slug), role));
+            let students = institution.students.iter().take(INVITED).map(|student| (student.clone(), "student"));
+            for (user, role) in staff.chain(students) {
+                tx.execute("SELECT warden.add_member($1, $2, $3)", &[&tenant, &user, &role])?;
+                members += 1;
+            }
+            tenants.push(tenant);
+        }
+        tx.commit()?;
+        Ok((tenants, members))
+    }
+}
+
+/// The platform's own words for the tiers.
+pub fn rename_roles(officer: &mut Client) -> Result<()> {
+    for (tier, label) in (1i32..).zip(ROLE_LABELS) {
+        officer.execute("SELECT warden.rename_role($1, $2)", &[&tier, &label])?;
+    }
+    Ok(())
+}
+
+impl Institution {
+    /// A member with that title of `STAFF`, or the first of its students.
+    pub fn user(&self, title: &str) -> Result<String> {
+        if title != "student" {
+            return Ok(format!("{title}@{}", self.slug));
+        }
+        self.students.first().cloned().ok_or_else(|| Error::unexpected(format!("{} has no student", self.slug)))
     }
 }
 
@@ -155,7 +207,7 @@ impl TableWriter {
             Some(_) => Rows::ByInstitution(self.counts),
             None => Rows::Everyone(self.total),
         };
-        let csv = self.csv.into_inner().map_err(|error| crate::Error::unexpected(error.to_string()))?;
+        let csv = self.csv.into_inner().map_err(|error| Error::unexpected(error.to_string()))?;
         Ok(Table { name, columns, protection, rows, csv })
     }
 }

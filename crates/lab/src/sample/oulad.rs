@@ -63,8 +63,8 @@ impl Sample {
         for source in &SOURCES {
             tables.push(copied(folder, source)?);
         }
-        tables.push(student_assessment(folder)?);
-        let institutions = institutions(folder)?;
+        let (results, institutions) = student_assessment(folder)?;
+        tables.push(results);
         Ok(Self {
             title: format!("the OULAD files in {}, {} modules", folder.display(), institutions.len()),
             schema: include_str!("oulad.sql"),
@@ -73,10 +73,12 @@ impl Sample {
             probes: Probes {
                 forgotten_where: "SELECT count(*) FROM exam.student_assessment",
                 forgotten_table: "exam.student_assessment",
+                careless_write: "UPDATE exam.student_assessment SET score = 0",
                 instructor_write: "UPDATE exam.student_assessment SET score = 100 \
                                    WHERE id_student = (SELECT min(id_student) FROM exam.student_assessment)",
                 referenced: "SELECT min(id_assessment) FROM exam.assessments",
                 reference: "INSERT INTO exam.student_assessment (id_assessment, id_student, is_banked) VALUES ($1, 1, 0)",
+                append_only: None,
                 leaking_ddl: "ALTER TABLE exam.student_info ADD CHECK (region::int > 0)",
             },
         })
@@ -97,7 +99,7 @@ fn copied(folder: &Path, source: &Source) -> Result<Table> {
 }
 
 /// The module of a result is that of its assessment.
-fn student_assessment(folder: &Path) -> Result<Table> {
+fn student_assessment(folder: &Path) -> Result<(Table, Vec<Institution>)> {
     let assessments = Csv::open(folder, "assessments.csv")?;
     let (id, module) = (assessments.position("id_assessment")?, assessments.position("code_module")?);
     let mut modules = BTreeMap::new();
@@ -108,8 +110,9 @@ fn student_assessment(folder: &Path) -> Result<Table> {
     let results = Csv::open(folder, "studentAssessment.csv")?;
     let names = ["id_assessment", "id_student", "date_submitted", "is_banked", "score"];
     let positions: Vec<usize> = names.iter().map(|name| results.position(name)).collect::<Result<_>>()?;
-    let id = results.position("id_assessment")?;
+    let (id, student) = (results.position("id_assessment")?, results.position("id_student")?);
     let mut table = TableWriter::new();
+    let mut students: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for record in results.reader.into_records() {
         let record = record?;
         let module = modules.get(field(&record, id)).ok_or_else(|| {
@@ -118,35 +121,25 @@ fn student_assessment(folder: &Path) -> Result<Table> {
                 field(&record, id)
             ))
         })?;
+        students.entry(module).or_default().insert(field(&record, student).to_owned());
         table.row(
             module,
             std::iter::once(module.as_str()).chain(positions.iter().map(|position| field(&record, *position))),
         )?;
     }
-    table.finish(
+    let institutions = students.into_iter().map(|(module, students)| Institution {
+        slug: module.to_lowercase(),
+        name: format!("Module {module}"),
+        external_id: module.to_owned(),
+        students: students.into_iter().collect(),
+    });
+    let institutions = institutions.collect();
+    let table = table.finish(
         "exam.student_assessment",
         "code_module, id_assessment, id_student, date_submitted, is_banked, score",
         by_module("owned", OWN_ROWS),
-    )
-}
-
-fn institutions(folder: &Path) -> Result<Vec<Institution>> {
-    let file = Csv::open(folder, "studentInfo.csv")?;
-    let (module, student) = (file.position("code_module")?, file.position("id_student")?);
-    let mut students: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for record in file.reader.into_records() {
-        let record = record?;
-        students.entry(field(&record, module).to_owned()).or_default().insert(field(&record, student).to_owned());
-    }
-    Ok(students
-        .into_iter()
-        .map(|(module, students)| Institution {
-            slug: module.to_lowercase(),
-            name: format!("Module {module}"),
-            external_id: module,
-            students: students.into_iter().collect(),
-        })
-        .collect())
+    )?;
+    Ok((table, institutions))
 }
 
 fn by_module(template: &'static str, options: &'static str) -> Protection {
