@@ -170,6 +170,7 @@ fn prepare(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
     refuse_untrusted(family)?;
     for table in family {
         guard::refuse_standing(*table)?;
+        guard::refuse_published(*table, request.caller)?;
     }
     let prepared = plan(request, family)?;
     refuse_large(family, &prepared)?;

@@ -4,6 +4,7 @@
 
 mod facts;
 mod foreign_key;
+pub mod guard;
 mod name;
 mod options;
 mod plan;
