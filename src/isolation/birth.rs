@@ -68,7 +68,7 @@ pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
             guard::refuse_standing(*table)?;
         }
         let above = if is_born { Above::Born(&parent.added) } else { Above::Joined(&parent.added) };
-        let prepared = protect::plan_below(&request.template, column, &family, above)?;
+        let prepared = protect::plan_below(&request.template, column, &family, above, None)?;
         let root = parent.root.unwrap_or(parent.id);
         protect::establish(&request, &family, &prepared, Some(root), Some(&by))?;
         Ok(())

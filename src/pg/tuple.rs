@@ -32,7 +32,9 @@ pub const CLASS: Catalog = Catalog { table: oid(1259), index: oid(2662), keys: &
 /// By domain.
 pub const DOMAIN_CONSTRAINT: Catalog = Catalog { table: oid(2606), index: oid(2666), keys: &[(9, KeyType::Oid)] };
 pub const ATTRIBUTE: Catalog =
-    Catalog { table: oid(1249), index: oid(2659), keys: &[(1, KeyType::Oid), (5, KeyType::Short)] };
+    Catalog { table: oid(1249), index: oid(2659), keys: &[(1, KeyType::Oid), (COLUMN_NUMBER, KeyType::Short)] };
+/// Its place differs between versions.
+const COLUMN_NUMBER: i16 = pg_sys::Anum_pg_attribute_attnum as i16;
 pub const ATTRDEF: Catalog =
     Catalog { table: oid(2604), index: oid(2656), keys: &[(2, KeyType::Oid), (3, KeyType::Short)] };
 pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(1, KeyType::Oid)] };
