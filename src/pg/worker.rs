@@ -109,6 +109,12 @@ pub fn wake(process: Process) {
     }
 }
 
+/// A server in recovery: nothing can be written.
+pub fn is_standby() -> bool {
+    // SAFETY: reads this process's view of the server's state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
 /// The database of this process; 0: none.
 pub fn own_database() -> u32 {
     // SAFETY: reads this process's state.
