@@ -3,6 +3,7 @@
 use warden_core::error::Result;
 
 use crate::identity::{run, session, slot};
+use crate::isolation;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
@@ -10,6 +11,7 @@ use crate::pg::xact::SubTransaction;
 
 pub fn init() {
     install(Dispatch {
+        query_analyzed: session::query_analyzed,
         run_starts: run::starts,
         run_continues: run::continues,
         run_ended: run::ended,
@@ -24,21 +26,27 @@ pub fn init() {
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
-    session::statement_starts(statement)
+    if session::statement_starts(statement)? == Verdict::Done {
+        return Ok(Verdict::Done);
+    }
+    isolation::statement_starts(statement)
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
-    session::statement_done(statement)
+    session::statement_done(statement)?;
+    isolation::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
-    session::object(event)
+    session::object(event)?;
+    isolation::object(event)
 }
 
 fn transaction_ended(_committed: bool) {
     slot::transaction_ended();
     session::transaction_ended();
     run::transaction_ended();
+    isolation::transaction_ended();
 }
 
 fn savepoint_released(own: SubTransaction, parent: SubTransaction) {

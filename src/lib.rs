@@ -4,6 +4,7 @@
 
 mod hooks;
 mod identity;
+mod isolation;
 mod pg;
 mod registry;
 mod sql;

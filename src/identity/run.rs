@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use warden_core::error::{Result, SqlState, WardenError};
 
-use super::{session, standing};
+use super::{session, slot, standing};
 use crate::pg::executor::Run;
 use crate::pg::xact::{self, SubTransaction};
 
@@ -25,6 +25,9 @@ thread_local! {
 pub fn starts(run: Run) -> Result<()> {
     let serial = standing::serial()?;
     if serial != 0 {
+        if slot::taken_in().is_some_and(|login| run.would_outlast(login)) {
+            return Err(foreign());
+        }
         session::closed_to(run)?;
     }
     let stamp = Stamp { run: run.key(), serial, started_in: xact::current_subtransaction() };
@@ -45,9 +48,13 @@ pub fn continues(run: Run) -> Result<()> {
     if stamped == Some(serial) {
         return Ok(());
     }
-    Err(WardenError::new(SqlState::InvalidAuthorization, "this query belongs to another context")
+    Err(foreign())
+}
+
+fn foreign() -> WardenError {
+    WardenError::new(SqlState::InvalidAuthorization, "this query belongs to another context")
         .detail("It was started under a context that no longer counts, or before the login.")
-        .hint("Open cursors after the login, in the same transaction, and close them with it."))
+        .hint("Open cursors after the login, in the same transaction, and close them with it.")
 }
 
 pub fn ended(run: Run) {

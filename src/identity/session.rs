@@ -1,12 +1,13 @@
 //! A transaction leaves the session as it found it: behind a pooler, the next one belongs to another tenant.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 
 use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
 
 use super::standing;
+use crate::pg::analyze::{self, AnalyzedQuery};
 use crate::pg::executor::Run;
 use crate::pg::object::{self, Access, ObjectEvent};
 use crate::pg::utility::{self, Kind, Statement, Verdict};
@@ -29,6 +30,8 @@ struct Traces {
 
 thread_local! {
     static TRACES: RefCell<Traces> = RefCell::default();
+    /// The session may have made temporary types: its queries are looked at for them under a context.
+    static TEMPORARY_TYPES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// `pg_catalog.set_config`.
@@ -38,7 +41,20 @@ const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
 pub fn entering() -> Result<()> {
     let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
     TRACES.with_borrow_mut(|traces| traces.found = Some(found));
+    if TEMPORARY_TYPES.get() {
+        analyze::forget_plans();
+    }
     Ok(())
+}
+
+/// # Errors
+/// 42501 for a type of the session's temporary schema: as a domain it could run a check over every value.
+pub fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
+    if !TEMPORARY_TYPES.get() || !super::slot::is_taken() || !temp::exists() {
+        return Ok(());
+    }
+    let is_temporary = |oid| analyze::free_type_schema(oid).is_some_and(temp::is_temporary);
+    if query.types().into_iter().any(is_temporary) { Err(made_before()) } else { Ok(()) }
 }
 
 /// # Errors
@@ -81,6 +97,9 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
     if statement.is_subcommand() {
         // Looked at when the statement is done that it is a part of: a serial column's sequence goes with its table.
         return Ok(());
+    }
+    if statement.kind() == Kind::CreateType && temp::exists() {
+        TEMPORARY_TYPES.set(true);
     }
     let created = TRACES.with_borrow_mut(|traces| std::mem::take(&mut traces.created));
     if created.is_empty() || !super::slot::is_taken() || !temp::exists() {

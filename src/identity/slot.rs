@@ -60,6 +60,11 @@ pub fn is_taken() -> bool {
     SLOT.with_borrow(Option::is_some)
 }
 
+/// The (sub)transaction whose roll-back would undo the login.
+pub fn taken_in() -> Option<SubTransaction> {
+    SLOT.with_borrow(|slot| slot.as_ref().map(|slot| slot.taken_in))
+}
+
 pub fn transaction_ended() {
     SLOT.with_borrow_mut(Option::take);
 }

@@ -4,6 +4,7 @@ use pgrx::{PgList, pg_sys};
 
 use super::error::answer;
 use super::hooks::{dispatch, guarded};
+use super::xact::SubTransaction;
 
 /// A run, while PostgreSQL passes it to us.
 #[derive(Clone, Copy)]
@@ -13,6 +14,18 @@ impl Run {
     /// What tells this run from every other that is alive.
     pub fn key(self) -> usize {
         self.0 as usize
+    }
+
+    /// Whether the running portal collects its rows at its first execution (a data-modifying statement that returns
+    /// rows) and was opened in a transaction that contains `login` as a savepoint's part: its rows would outlast it.
+    pub fn would_outlast(self, login: SubTransaction) -> bool {
+        use pg_sys::PortalStrategy::{PORTAL_ONE_MOD_WITH, PORTAL_ONE_RETURNING};
+        // SAFETY: reads this backend's state; the active portal is null or valid.
+        unsafe {
+            pg_sys::ActivePortal.as_ref().is_some_and(|portal| {
+                matches!(portal.strategy, PORTAL_ONE_RETURNING | PORTAL_ONE_MOD_WITH) && portal.createSubid < login
+            })
+        }
     }
 
     /// Every relation that the plan depends on, views and children too.

@@ -4,14 +4,16 @@ use std::sync::OnceLock;
 
 use warden_core::error::Result;
 
+use super::analyze::AnalyzedQuery;
 use super::executor::Run;
 use super::object::ObjectEvent;
 use super::utility::{Statement, Verdict};
 use super::xact::SubTransaction;
-use super::{cache, executor, object, utility, xact};
+use super::{analyze, cache, executor, object, utility, xact};
 
 /// The pillars' answers to what PostgreSQL is about to do, or has done.
 pub struct Dispatch {
+    pub query_analyzed: fn(AnalyzedQuery) -> Result<()>,
     pub run_starts: fn(Run) -> Result<()>,
     pub run_continues: fn(Run) -> Result<()>,
     pub run_ended: fn(Run),
@@ -31,6 +33,7 @@ pub fn install(dispatch: Dispatch) {
     if DISPATCH.set(dispatch).is_err() {
         return;
     }
+    analyze::install();
     executor::install();
     utility::install();
     object::install();

@@ -48,6 +48,8 @@ pub enum Kind {
         relation: Option<pg_sys::Oid>,
     },
     DiscardTemporary,
+    /// Of any form, domains included.
+    CreateType,
     Other,
 }
 
@@ -81,6 +83,9 @@ impl Statement {
                     Kind::Deallocate { name: (!name.is_null()).then(|| text(name)) }
                 }
                 T_ListenStmt => Kind::Listen,
+                T_CreateDomainStmt | T_CompositeTypeStmt | T_CreateEnumStmt | T_CreateRangeStmt | T_DefineStmt => {
+                    Kind::CreateType
+                }
                 T_DeclareCursorStmt => {
                     let options = (*self.node.cast::<pg_sys::DeclareCursorStmt>()).options;
                     Kind::DeclareCursor { with_hold: options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 }
