@@ -13,6 +13,7 @@ use clap::{Parser, ValueEnum};
 use warden_lab::{Error, Result};
 
 use crate::{
+    pgbench::Average,
     report::{Report, Section},
     rows::{Effort, login, plan, protected, reading, untouched},
     world::World,
@@ -34,6 +35,9 @@ struct Arguments {
     /// Seconds that one sample takes.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
+    /// Typical transactions (the middle half) instead of throughput: for a machine that others disturb.
+    #[arg(long)]
+    typical: bool,
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     tenants: u32,
     /// Rows of each tenant.
@@ -80,9 +84,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         report.sections.push(part.measure(&world, effort)?);
     }
     report.machine.push(format!(
-        "{tenants} tenants of {rows} rows; {} rounds of {} s; load average {load_before} before, {} after; {:.0} s in all{}",
+        "{tenants} tenants of {rows} rows; {} rounds of {} s, {}; load average {load_before} before, {} after; {:.0} s in all{}",
         effort.rounds,
         effort.seconds,
+        if arguments.typical { "the middle half of the transactions" } else { "throughput" },
         machine::load(),
         begun.elapsed().as_secs_f64(),
         if arguments.quick { "; a smoke run, its figures mean nothing" } else { "" }
@@ -98,7 +103,12 @@ fn run(arguments: &Arguments) -> Result<()> {
 impl Arguments {
     fn effort(&self) -> Effort {
         let (rounds, seconds) = if self.quick { (1, 1) } else { (5, 2) };
-        Effort { rounds: self.rounds.unwrap_or(rounds), seconds: self.seconds.unwrap_or(seconds), is_quick: self.quick }
+        Effort {
+            rounds: self.rounds.unwrap_or(rounds),
+            seconds: self.seconds.unwrap_or(seconds),
+            is_quick: self.quick,
+            average: if self.typical { Average::Typical } else { Average::Whole },
+        }
     }
 }
 

@@ -16,7 +16,17 @@ pub enum Mode {
     Unprepared,
 }
 
-/// A folder with scripts that pgbench, which runs as the server's user, can read.
+/// What one run says of a transaction's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Average {
+    /// Of all, as throughput has it: clients by transactions a second.
+    Whole,
+    /// Of the middle half, from pgbench's log: neither what the machine's other work did to some, nor a rare cost of
+    /// ours, counts.
+    Typical,
+}
+
+/// A folder with scripts that pgbench, which runs as the server's user, can read, and in which it can write its log.
 pub struct Scripts {
     dir: PathBuf,
 }
@@ -29,6 +39,8 @@ pub struct Load<'a> {
     pub seconds: u64,
     /// Picked at random, each as often as the others. None: pgbench's own `select-only`.
     pub scripts: &'a [PathBuf],
+    pub average: Average,
+    pub dir: &'a Scripts,
     /// What `:name` in the scripts stands for: texts, written without quotes.
     pub variables: &'a [(String, String)],
     /// For the session, by name.
@@ -55,6 +67,20 @@ impl Scripts {
         let path = self.dir.join(format!("{name}.sql"));
         fs::write(&path, text).map_err(Error::file(&path))?;
         Ok(path)
+    }
+
+    /// What the last run's log says of the middle half, in seconds; the log is gone then.
+    fn take_logged(&self) -> Result<f64> {
+        let mut latencies = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(Error::file(&self.dir))? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LOG)) {
+                let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+                latencies.extend(text.lines().filter_map(latency));
+                fs::remove_file(&path).map_err(Error::file(&path))?;
+            }
+        }
+        middle_half(latencies).ok_or_else(|| Error::unexpected("pgbench has logged no transaction"))
     }
 }
 
@@ -85,10 +111,16 @@ impl Load<'_> {
                 self.settings.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
             pgbench.env("PGOPTIONS", settings.join(" "));
         }
+        if self.average == Average::Typical {
+            pgbench.arg("--log").arg(format!("--log-prefix={}", self.dir.dir.join(LOG).display()));
+        }
         let output = pgbench.arg("postgres").output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
         match transactions_per_second(&printed) {
-            Some(rate) if output.status.success() => Ok(f64::from(self.clients) / rate),
+            Some(rate) if output.status.success() => match self.average {
+                Average::Whole => Ok(f64::from(self.clients) / rate),
+                Average::Typical => self.dir.take_logged(),
+            },
             _ => Err(Error::Command {
                 program: format!(
                     "pgbench {}",
@@ -109,6 +141,21 @@ impl Mode {
     }
 }
 
+const LOG: &str = "transactions";
+
+/// In seconds, of a line of pgbench's log: client, number, microseconds, …
+fn latency(line: &str) -> Option<f64> {
+    line.split(' ').nth(2)?.parse::<f64>().ok().map(|microseconds| microseconds / 1e6)
+}
+
+/// The mean between the quartiles. The log knows whole microseconds, which a median would not get below.
+fn middle_half(mut latencies: Vec<f64>) -> Option<f64> {
+    latencies.sort_by(f64::total_cmp);
+    let quarter = latencies.len() / 4;
+    let middle = latencies.get(quarter..latencies.len() - quarter).filter(|middle| !middle.is_empty())?;
+    Some(middle.iter().sum::<f64>() / middle.len() as f64)
+}
+
 /// `None` also where nothing was done.
 fn transactions_per_second(printed: &str) -> Option<f64> {
     let rate = printed.lines().find_map(|line| line.strip_prefix("tps = "))?;
@@ -117,7 +164,18 @@ fn transactions_per_second(printed: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::transactions_per_second;
+    use super::{latency, middle_half, transactions_per_second};
+
+    #[test]
+    fn the_middle_half_of_what_was_logged() {
+        let log =
+            ["0 1 40 3 1700000000 5", "0 2 50 0 1700000000 5", "0 3 52 0 1700000000 5", "0 4 9000 1 1700000000 5"];
+        let latencies: Vec<f64> = log.iter().filter_map(|line| latency(line)).collect();
+        assert_eq!(latencies.len(), 4);
+        assert!(middle_half(latencies).is_some_and(|mean| (mean - 51e-6).abs() < 1e-12));
+        assert_eq!(middle_half(Vec::new()), None);
+        assert_eq!(latency("0 1 skipped 0"), None);
+    }
 
     #[test]
     fn the_rate_without_connecting() {

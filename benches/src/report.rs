@@ -64,6 +64,11 @@ impl Section {
 }
 
 impl Row {
+    /// A difference that came out at nothing or below says that the machine drowned it.
+    fn is_drowned(&self) -> bool {
+        self.others.iter().chain([&self.ours]).any(|samples| samples.min() <= 0.0)
+    }
+
     /// `None`: nothing was to be reached.
     fn is_met(&self) -> Option<bool> {
         let first = || self.others.first().map(|other| self.ours.over(other));
@@ -100,9 +105,13 @@ impl Display for Section {
         }
         for row in &self.rows {
             write!(f, "| {} | {} |", row.what, self.unit.range(&row.ours))?;
-            row.others.iter().try_for_each(|other| write!(f, " {} |", self.unit.range(other)))?;
-            row.others.iter().try_for_each(|other| write!(f, " {} |", ratio(&row.ours.over(other))))?;
-            writeln!(f, " {} | {} |", self.unit.target(row), verdict(row.is_met()))?;
+            // A row may be compared with fewer than the section's others.
+            let others = || (0..self.against.len()).map(|index| row.others.get(index));
+            let cell = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+            others().try_for_each(|other| write!(f, " {} |", cell(other.map(|other| self.unit.range(other)))))?;
+            others().try_for_each(|other| write!(f, " {} |", cell(other.map(|other| ratio(&row.ours.over(other))))))?;
+            let verdict = if row.is_drowned() { "**too noisy**" } else { verdict(row.is_met()) };
+            writeln!(f, " {} | {verdict} |", self.unit.target(row))?;
         }
         if !self.checks.is_empty() {
             writeln!(f, "\n| what | found | |\n|---|---|---|")?;
@@ -190,5 +199,9 @@ mod tests {
             "| point | 11.0 / **12.0** / 13.0 | 10.0 / **10.0** / 10.0 | 1.200 (1.100–1.300) | ≤ 1.10 | **NOT met** |";
         assert!(text.contains(row), "{text}");
         assert!(text.contains("|---|---|---|---|---|---|"), "{text}");
+        section.rows[0].others[0] = Samples::new(vec![-1e-6, 2e-6, 1e-6]);
+        assert!(section.to_string().contains("| ≤ 1.10 | **too noisy** |"), "{section}");
+        section.rows[0].others.clear();
+        assert!(section.to_string().contains("13.0 | – | – | ≤ 1.10 |  |"), "{section}");
     }
 }

@@ -14,6 +14,10 @@ const ACTIVE: usize = 16;
 /// A member of every tenant.
 pub const USER: &str = "alice";
 
+/// Has tables of its own, which nobody protects.
+pub const BYSTANDER: &str = "bystander";
+const BYSTANDER_ROLE: &str = "CREATE ROLE bystander LOGIN; GRANT CREATE ON SCHEMA public TO bystander";
+
 pub struct World {
     pub ours: Lab,
     pub our_scripts: Scripts,
@@ -100,7 +104,7 @@ impl World {
         owner.batch_execute(tables)?;
         owner.batch_execute("VACUUM (ANALYZE) app.course, app.record")?;
         owner.batch_execute("SELECT warden.protect('app.course'); SELECT warden.protect('app.record')")?;
-        self.ours.superuser()?.batch_execute("GRANT CREATE ON SCHEMA public TO app; CHECKPOINT")?;
+        self.ours.superuser()?.batch_execute(&format!("{BYSTANDER_ROLE}; CHECKPOINT"))?;
         Ok(())
     }
 
@@ -108,8 +112,7 @@ impl World {
         let mut superuser = self.plain.connect("postgres", "postgres")?;
         superuser.batch_execute(&format!(
             "CREATE ROLE app LOGIN; CREATE ROLE {OWNER} LOGIN;
-             CREATE SCHEMA hand AUTHORIZATION {OWNER}; CREATE SCHEMA policy AUTHORIZATION {OWNER};
-             GRANT CREATE ON SCHEMA public TO app"
+             CREATE SCHEMA hand AUTHORIZATION {OWNER}; CREATE SCHEMA policy AUTHORIZATION {OWNER}; {BYSTANDER_ROLE}"
         ))?;
         let mut owner = self.plain.connect(OWNER, "postgres")?;
         owner.batch_execute(by_hand)?;

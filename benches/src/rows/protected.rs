@@ -49,7 +49,8 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
     let mut section = Section::new("Protected statements", note, Unit::Micro, &against);
     for cell in cells(effort.is_quick) {
         eprintln!("   {}", cell.name());
-        section.rows.extend(cell.measure(world, effort)?);
+        let is_main = matches!(cell.statement, Statement::Point | Statement::Insert);
+        section.rows.extend(cell.measure(world, if is_main { effort } else { effort.halved() })?);
     }
     Ok(section)
 }
@@ -96,6 +97,8 @@ impl Cell {
                 clients: self.clients,
                 seconds: effort.seconds,
                 scripts,
+                average: effort.average,
+                dir: way.scripts(world),
                 variables: if *way == Way::Login { &tokens } else { &ids },
                 settings,
             };

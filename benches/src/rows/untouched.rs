@@ -7,7 +7,7 @@ use crate::{
     measure::{Contender, Samples, interleave},
     pgbench::{Load, Mode},
     report::{Row, Section, Target, Unit},
-    world::World,
+    world::{BYSTANDER, World},
 };
 
 pub fn measure(world: &World, effort: Effort) -> Result<Section> {
@@ -24,13 +24,27 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
         let name =
             format!("select-only, {}, {clients} {}", mode.name(), if clients == 1 { "client" } else { "clients" });
         eprintln!("   {name}");
-        let contender = |cluster| -> Contender<'_> {
-            let seconds = effort.seconds;
-            let load =
-                Load { cluster, role: "app", mode, clients, seconds, scripts: &[], variables: &[], settings: &[] };
+        let contender = |cluster, dir| -> Contender<'_> {
+            let seconds = effort.halved().seconds;
+            let load = Load {
+                cluster,
+                role: BYSTANDER,
+                mode,
+                clients,
+                seconds,
+                scripts: &[],
+                average: effort.average,
+                dir,
+                variables: &[],
+                settings: &[],
+            };
             Box::new(move |round| load.run(round))
         };
-        let contenders = vec![contender(&world.ours.cluster), contender(&world.plain), contender(&world.plain)];
+        let contenders = vec![
+            contender(&world.ours.cluster, &world.our_scripts),
+            contender(&world.plain, &world.plain_scripts),
+            contender(&world.plain, &world.plain_scripts),
+        ];
         // Small differences want more rounds than ratios of 1.03.
         let rounds = if effort.is_quick { effort.rounds } else { effort.rounds + 4 };
         let [with, without, again] = <[Samples; 3]>::try_from(interleave(rounds, contenders)?)
@@ -43,8 +57,10 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
 }
 
 fn fill(cluster: &Cluster, scale: u32) -> Result<()> {
-    let output =
-        cluster.program("pgbench").args(["-i", "-q", "-U", "app", "-s", &scale.to_string(), "postgres"]).output()?;
+    let output = cluster
+        .program("pgbench")
+        .args(["-i", "-q", "-U", BYSTANDER, "-s", &scale.to_string(), "postgres"])
+        .output()?;
     if output.status.success() {
         return Ok(());
     }
