@@ -143,6 +143,8 @@ REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigin
 GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
     warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
     warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint) TO PUBLIC;
+-- The view warden.templates calls it as its reader.
+GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;
 -- A table's owner protects it: each call asks whose it is.
 GRANT EXECUTE ON FUNCTION warden.protect(regclass, text, name, jsonb), warden.preview(regclass, text, name, jsonb) TO PUBLIC;
 -- The security officer's own.
