@@ -122,7 +122,8 @@ impl Current {
 }
 
 static CURRENT: BackendCell<*const Current> = BackendCell::new(ptr::null());
-static WRITING: BackendCell<bool> = BackendCell::new(false);
+/// The context that [`set`] is about to give the setting; null at any other time.
+static WRITING: BackendCell<*const Context> = BackendCell::new(ptr::null());
 /// The serial of the last context that a change of the registries has ended; 0: none.
 static REVOKED: BackendCell<u64> = BackendCell::new(0);
 
@@ -166,7 +167,7 @@ pub fn current() -> Option<&'static Current> {
 pub fn set(context: &Context, for_session: bool) -> Result<()> {
     let value = CString::new(context.encode()).map_err(internal)?;
     let action = if for_session { pg_sys::GucAction::GUC_ACTION_SET } else { pg_sys::GucAction::GUC_ACTION_LOCAL };
-    let _writing = Writing::begin();
+    let _writing = Writing::begin(context);
     match guc::set(NAME, &value, pg_sys::GucContext::PGC_SUSET, action) {
         1 => Ok(()),
         other => Err(internal(format!("the context could not be set ({other})"))),
@@ -176,15 +177,15 @@ pub fn set(context: &Context, for_session: bool) -> Result<()> {
 struct Writing;
 
 impl Writing {
-    fn begin() -> Self {
-        WRITING.set(true);
+    fn begin(context: &Context) -> Self {
+        WRITING.set(context);
         Self
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        WRITING.set(false);
+        WRITING.set(ptr::null());
     }
 }
 
@@ -227,10 +228,14 @@ unsafe extern "C-unwind" fn check(
         }
         CStr::from_ptr(*new_value)
     };
-    let decoded = (WRITING.get() || parallel::is_worker_starting())
-        .then(|| text.to_str().ok().and_then(Context::decode))
-        .flatten();
-    let chunk = decoded.as_ref().and_then(lay_out);
+    // SAFETY: null, or what `set` borrows for as long as the setting is being set.
+    let chunk = match unsafe { WRITING.get().as_ref() } {
+        Some(context) => lay_out(context),
+        None if parallel::is_worker_starting() => {
+            text.to_str().ok().and_then(Context::decode).as_ref().and_then(lay_out)
+        }
+        None => None,
+    };
     match chunk {
         Some(chunk) => {
             // SAFETY: `extra` is PostgreSQL's out parameter.

@@ -33,8 +33,9 @@ const MOST: usize = 10_000;
 
 #[derive(Default)]
 struct Directory {
-    tenants: HashMap<String, Rc<Tenant>>,
-    members: HashMap<(TenantId, String), Option<Tier>>,
+    by_id: HashMap<TenantId, Rc<Tenant>>,
+    by_word: HashMap<String, Rc<Tenant>>,
+    members: HashMap<TenantId, HashMap<String, Option<Tier>>>,
     labels: Option<Labels>,
     permissions: Option<Rc<HashSet<(Tier, String)>>>,
 }
@@ -45,18 +46,51 @@ thread_local! {
 
 /// By id, external id or slug: one namespace.
 pub fn tenant(reference: &str) -> Result<Option<Rc<Tenant>>> {
-    let key = TenantId::parse(reference).map_or_else(|| reference.to_owned(), |id| id.to_string());
-    if cache::take_stale(Registry::Tenant) {
-        DIRECTORY.with_borrow_mut(|directory| directory.tenants.clear());
+    if let Some(id) = TenantId::parse(reference) {
+        return tenant_by_id(id);
     }
-    if let Some(found) = DIRECTORY.with_borrow(|directory| directory.tenants.get(&key).cloned()) {
+    forget_stale_tenants();
+    if let Some(found) = DIRECTORY.with_borrow(|directory| directory.by_word.get(reference).cloned()) {
         return Ok(Some(found));
     }
+    let found = look_up_tenant(reference)?;
+    if let Some(tenant) = &found {
+        DIRECTORY.with_borrow_mut(|directory| {
+            bound(&mut directory.by_word).insert(reference.to_owned(), tenant.clone());
+        });
+    }
+    Ok(found)
+}
+
+pub fn tenant_by_id(id: TenantId) -> Result<Option<Rc<Tenant>>> {
+    forget_stale_tenants();
+    if let Some(found) = DIRECTORY.with_borrow(|directory| directory.by_id.get(&id).cloned()) {
+        return Ok(Some(found));
+    }
+    let found = look_up_tenant(&id.to_string())?;
+    if let Some(tenant) = &found {
+        DIRECTORY.with_borrow_mut(|directory| {
+            bound(&mut directory.by_id).insert(id, tenant.clone());
+        });
+    }
+    Ok(found)
+}
+
+fn forget_stale_tenants() {
+    if cache::take_stale(Registry::Tenant) {
+        DIRECTORY.with_borrow_mut(|directory| {
+            directory.by_id.clear();
+            directory.by_word.clear();
+        });
+    }
+}
+
+fn look_up_tenant(word: &str) -> Result<Option<Rc<Tenant>>> {
     let found = look_up(
         Registry::Tenant,
         "SELECT t.id, t.slug, t.external_id, t.state FROM warden.tenant_name n JOIN warden.tenant_registry t \
          ON t.id = n.tenant WHERE n.name = $1",
-        &[key.as_str().into()],
+        &[word.into()],
         |row| {
             Ok(Tenant {
                 id: tenant_id(row.need(1)?),
@@ -65,19 +99,8 @@ pub fn tenant(reference: &str) -> Result<Option<Rc<Tenant>>> {
                 state: row.need(4)?,
             })
         },
-    )?
-    .pop()
-    .map(Rc::new);
-    if let Some(tenant) = &found {
-        DIRECTORY.with_borrow_mut(|directory| {
-            bound(&mut directory.tenants).insert(key, tenant.clone());
-        });
-    }
-    Ok(found)
-}
-
-pub fn tenant_by_id(id: TenantId) -> Result<Option<Rc<Tenant>>> {
-    tenant(&id.to_string())
+    )?;
+    Ok(found.into_iter().next().map(Rc::new))
 }
 
 /// # Errors
@@ -95,8 +118,9 @@ pub fn member_tier(tenant: TenantId, user: &str) -> Result<Option<Tier>> {
     if cache::take_stale(Registry::Member) {
         DIRECTORY.with_borrow_mut(|directory| directory.members.clear());
     }
-    let key = (tenant, user.to_owned());
-    if let Some(known) = DIRECTORY.with_borrow(|directory| directory.members.get(&key).copied()) {
+    let known = DIRECTORY
+        .with_borrow(|directory| directory.members.get(&tenant).and_then(|members| members.get(user)).copied());
+    if let Some(known) = known {
         return Ok(known);
     }
     let tier = look_up(
@@ -107,7 +131,8 @@ pub fn member_tier(tenant: TenantId, user: &str) -> Result<Option<Tier>> {
     )?
     .pop();
     DIRECTORY.with_borrow_mut(|directory| {
-        bound(&mut directory.members).insert(key, tier);
+        let members = bound(&mut directory.members).entry(tenant).or_default();
+        bound(members).insert(user.to_owned(), tier);
     });
     Ok(tier)
 }
