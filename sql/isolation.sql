@@ -1,1 +1,212 @@
--- Isolation: see below.
+-- Isolation: tables whose rows are their tenants' alone.
+
+-- Everything below is written out with its schema; what is not, is PostgreSQL's own.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+-- One row a protected table, partitions and children included: how it is protected, and exactly what that added.
+CREATE TABLE warden.relation_registry (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    relation regclass NOT NULL UNIQUE,
+    template text COLLATE "C" NOT NULL,
+    tenant_column name,
+    tenant_type text COLLATE "C",
+    -- The template as it was, options merged: one that is changed later changes no table.
+    definition jsonb NOT NULL,
+    -- Protected as part of the table above it.
+    root uuid REFERENCES warden.relation_registry (id) ON DELETE SET NULL,
+    added jsonb NOT NULL,
+    protected_at timestamptz NOT NULL DEFAULT now(),
+    protected_by text NOT NULL,
+    CHECK ((tenant_column IS NULL) = (tenant_type IS NULL))
+);
+CREATE INDEX relation_registry_root ON warden.relation_registry (root);
+
+-- Templates of the platform's own; tiers stand in them as numbers.
+CREATE TABLE warden.template_registry (
+    name text COLLATE "C" PRIMARY KEY,
+    definition jsonb NOT NULL,
+    description text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+DO $$
+DECLARE
+    registry text;
+BEGIN
+    FOREACH registry IN ARRAY ARRAY['relation_registry', 'template_registry'] LOOP
+        EXECUTE format('REVOKE ALL ON warden.%I FROM PUBLIC', registry);
+        EXECUTE format('ALTER TABLE warden.%I ENABLE ROW LEVEL SECURITY', registry);
+        EXECUTE format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.%I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed()', registry);
+        EXECUTE format('ALTER TABLE warden.%I ENABLE ALWAYS TRIGGER registry_changed', registry);
+        PERFORM pg_extension_config_dump(format('warden.%I', registry)::regclass, '');
+    END LOOP;
+END
+$$;
+
+-- What policies ask, once a command. SECURITY INVOKER: they read the context, and who calls.
+
+CREATE FUNCTION warden.row_tenant_uuid(tier smallint) RETURNS uuid
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_tenant_uuid_wrapper';
+COMMENT ON FUNCTION warden.row_tenant_uuid(smallint) IS 'For policies: the context''s tenant, if its role has this tier; 42501 if not, 28000 without a context';
+
+CREATE FUNCTION warden.row_tenant_bigint(tier smallint) RETURNS bigint
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_tenant_bigint_wrapper';
+COMMENT ON FUNCTION warden.row_tenant_bigint(smallint) IS 'For policies: as row_tenant_uuid, the tenant''s external id as bigint';
+
+CREATE FUNCTION warden.row_tenant_integer(tier smallint) RETURNS integer
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_tenant_integer_wrapper';
+COMMENT ON FUNCTION warden.row_tenant_integer(smallint) IS 'For policies: as row_tenant_uuid, the tenant''s external id as integer';
+
+CREATE FUNCTION warden.row_tenant_text(tier smallint) RETURNS text
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_tenant_text_wrapper';
+COMMENT ON FUNCTION warden.row_tenant_text(smallint) IS 'For policies: as row_tenant_uuid, the tenant''s external id as text';
+
+CREATE FUNCTION warden.row_reference(tier smallint, writes boolean) RETURNS boolean
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_reference_wrapper';
+COMMENT ON FUNCTION warden.row_reference(smallint, boolean) IS 'For policies: whether rows that are nobody''s may be read or written';
+
+CREATE FUNCTION warden.row_user_text() RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_user_text_wrapper';
+COMMENT ON FUNCTION warden.row_user_text() IS 'For policies: the context''s user id';
+
+CREATE FUNCTION warden.row_user_uuid() RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_user_uuid_wrapper';
+COMMENT ON FUNCTION warden.row_user_uuid() IS 'For policies: the context''s user id, if it is a uuid as PostgreSQL prints it';
+
+CREATE FUNCTION warden.row_user_bigint() RETURNS bigint
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_user_bigint_wrapper';
+COMMENT ON FUNCTION warden.row_user_bigint() IS 'For policies: the context''s user id, if it is a bigint as PostgreSQL prints it';
+
+CREATE FUNCTION warden.row_user_integer() RETURNS integer
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_user_integer_wrapper';
+COMMENT ON FUNCTION warden.row_user_integer() IS 'For policies: the context''s user id, if it is an integer as PostgreSQL prints it';
+
+CREATE FUNCTION warden.row_sees_all(tier smallint) RETURNS boolean
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_sees_all_wrapper';
+COMMENT ON FUNCTION warden.row_sees_all(smallint) IS 'For policies: whether the context''s role has this tier';
+
+CREATE FUNCTION warden.refuse_truncate() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'refuse_truncate_wrapper';
+COMMENT ON FUNCTION warden.refuse_truncate() IS 'Before TRUNCATE of a protected table: its owner and warden_admin alone, without a context';
+
+-- Functions. SECURITY INVOKER: each asks who calls before it switches to the owner of the extension.
+
+CREATE FUNCTION warden.protect(relation regclass, template text DEFAULT 'tenant', tenant_column name DEFAULT 'tenant_id', options jsonb DEFAULT '{}') RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'protect_wrapper';
+COMMENT ON FUNCTION warden.protect(regclass, text, name, jsonb) IS 'Makes a table''s rows their tenants'' alone; its owner, warden_admin';
+
+CREATE FUNCTION warden.unprotect(relation regclass) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'unprotect_wrapper';
+COMMENT ON FUNCTION warden.unprotect(regclass) IS 'Takes away exactly what protect added; warden_admin';
+
+CREATE FUNCTION warden.preview(relation regclass, template text DEFAULT 'tenant', tenant_column name DEFAULT 'tenant_id', options jsonb DEFAULT '{}',
+    OUT statement text, OUT lock text, OUT note text) RETURNS SETOF record
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'preview_wrapper';
+COMMENT ON FUNCTION warden.preview(regclass, text, name, jsonb) IS 'The statements that protect would run, in order, with the lock that each takes; the table''s owner, warden_admin';
+
+CREATE FUNCTION warden.create_template(name text, definition jsonb, description text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'create_template_wrapper';
+COMMENT ON FUNCTION warden.create_template(text, jsonb, text) IS 'Makes a template of one''s own: options of protect, and predicates by command; warden_admin';
+
+CREATE FUNCTION warden.drop_template(name text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'drop_template_wrapper';
+COMMENT ON FUNCTION warden.drop_template(text) IS 'Drops a template that no table is protected with; warden_admin';
+
+CREATE FUNCTION warden.builtin_templates(OUT name text, OUT definition jsonb, OUT description text) RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'builtin_templates_wrapper';
+COMMENT ON FUNCTION warden.builtin_templates() IS 'The templates that come with the extension; read warden.templates';
+
+REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
+    warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint), warden.refuse_truncate(),
+    warden.protect(regclass, text, name, jsonb), warden.unprotect(regclass), warden.preview(regclass, text, name, jsonb),
+    warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
+-- A policy runs as whoever reads the table.
+GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
+    warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint) TO PUBLIC;
+-- The view warden.templates calls it as its reader.
+GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;
+-- A table's owner protects it: each call asks whose it is.
+GRANT EXECUTE ON FUNCTION warden.protect(regclass, text, name, jsonb), warden.preview(regclass, text, name, jsonb) TO PUBLIC;
+-- The security officer's own.
+GRANT EXECUTE ON FUNCTION warden.unprotect(regclass), warden.create_template(text, jsonb, text), warden.drop_template(text) TO warden_admin;
+
+CREATE VIEW warden.templates WITH (security_barrier) AS
+    SELECT b.name, b.definition, b.description, true AS built_in FROM warden.builtin_templates() b
+    UNION ALL
+    SELECT t.name, t.definition, t.description, false FROM warden.template_registry t;
+COMMENT ON VIEW warden.templates IS 'Templates by which tables can be protected; tiers are numbers, 0 is nobody';
+
+CREATE VIEW warden.coverage WITH (security_barrier) AS
+    WITH tables AS (
+        SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+            r.id, r.template, r.tenant_column, r.definition, r.added
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            LEFT JOIN warden.relation_registry r ON r.relation = c.oid
+        WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384 AND n.nspname <> 'warden'
+            AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    ), gaps AS (
+        -- What opens a table.
+        SELECT t.oid, array_remove(ARRAY[
+            CASE WHEN NOT t.relrowsecurity THEN 'row-level security is disabled' END,
+            CASE WHEN NOT t.relforcerowsecurity THEN 'row-level security is not forced: the owner reads everything' END,
+            CASE WHEN EXISTS (SELECT FROM jsonb_array_elements_text(t.added -> 'policies') w(name)
+                    WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polname = w.name))
+                THEN 'a policy is missing' END,
+            CASE WHEN NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND g.tgname = 'warden_truncate' AND g.tgenabled = 'A')
+                THEN 'the trigger against TRUNCATE is missing or disabled' END,
+            CASE WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = t.oid
+                    AND NOT EXISTS (SELECT FROM warden.relation_registry c WHERE c.relation = i.inhrelid))
+                THEN 'a partition or child is not protected' END,
+            CASE WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = t.oid
+                    AND NOT EXISTS (SELECT FROM warden.relation_registry p WHERE p.relation = i.inhparent))
+                THEN 'it is read through a table that is not protected' END], NULL) AS found
+        FROM tables t WHERE t.id IS NOT NULL
+    ), flaws AS (
+        -- What does not open it, and should be known.
+        SELECT t.oid, array_remove(ARRAY[
+            CASE WHEN t.tenant_column IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                    WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = t.tenant_column)
+                THEN format('no index leads with %I', t.tenant_column) END], NULL)
+            || ARRAY(SELECT format('foreign key %I does not carry the tenant: it tells whether another tenant''s row exists', f.conname)
+                FROM pg_constraint f JOIN warden.relation_registry p ON p.relation = f.confrelid AND p.tenant_column IS NOT NULL
+                    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attname = t.tenant_column
+                WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid = t.oid AND NOT (a.attnum = ANY (f.conkey))
+                ORDER BY f.conname) AS found
+        FROM tables t WHERE t.id IS NOT NULL
+    )
+    SELECT t.nspname AS schema, t.relname AS relation,
+        CASE WHEN t.id IS NULL THEN 'unprotected' WHEN g.found <> '{}' THEN 'partial' ELSE 'protected' END AS state,
+        t.template,
+        CASE WHEN t.id IS NOT NULL THEN g.found || f.found
+            WHEN s.attname IS NOT NULL THEN ARRAY[format('it has a column %I: SELECT warden.protect(%L, ''tenant'')', s.attname, format('%I.%I', t.nspname, t.relname))]
+            ELSE ARRAY['it has no column tenant_id: SELECT warden.protect(...) with ''reference'', or with the tenant column''s name'] END AS problems
+    FROM tables t LEFT JOIN gaps g USING (oid) LEFT JOIN flaws f USING (oid)
+        LEFT JOIN pg_attribute s ON s.attrelid = t.oid AND s.attname = 'tenant_id' AND s.attnum > 0 AND NOT s.attisdropped
+    WHERE (SELECT warden.sees_all_tenants());
+COMMENT ON VIEW warden.coverage IS 'Every table: protected, partial or unprotected, and what is wrong; warden_admin and warden_auditor';
+
+REVOKE ALL ON warden.templates, warden.coverage FROM PUBLIC;
+-- A table's owner chooses among them.
+GRANT SELECT ON warden.templates TO PUBLIC;
+-- Names of all tables, and where they are weak.
+GRANT SELECT ON warden.coverage TO warden_admin, warden_auditor;

@@ -5,6 +5,8 @@ CREATE SCHEMA warden;
 REVOKE ALL ON SCHEMA warden FROM PUBLIC;
 -- Everybody reads their own context through functions of this schema.
 GRANT USAGE ON SCHEMA warden TO PUBLIC;
+-- Whatever else this script names is PostgreSQL's own: nobody's operator or function of the same name is picked.
+SET LOCAL search_path = pg_catalog, pg_temp;
 COMMENT ON SCHEMA warden IS 'pg_warden: zero trust for multi-tenant databases';
 
 DO $$

@@ -3,10 +3,13 @@
 use warden_core::error::Result;
 
 use crate::identity::{run, session, slot};
+use crate::isolation;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
 use crate::pg::xact::SubTransaction;
+use crate::tenancy::role_guard;
+use crate::worker;
 
 pub fn init() {
     install(Dispatch {
@@ -17,7 +20,7 @@ pub fn init() {
         statement_starts,
         statement_done,
         object,
-        before_commit: session::before_commit,
+        before_commit,
         transaction_ended,
         savepoint_released,
         savepoint_rolled_back,
@@ -25,21 +28,38 @@ pub fn init() {
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
-    session::statement_starts(statement)
+    if session::statement_starts(statement)? == Verdict::Done {
+        return Ok(Verdict::Done);
+    }
+    role_guard::statement_starts(statement)?;
+    isolation::statement_starts(statement)?;
+    worker::statement_starts(statement)?;
+    Ok(Verdict::Run)
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
-    session::statement_done(statement)
+    session::statement_done(statement)?;
+    isolation::statement_done(statement)?;
+    worker::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
-    session::object(event)
+    session::object(event)?;
+    isolation::object(event)?;
+    worker::object(event)
 }
 
-fn transaction_ended(_committed: bool) {
+fn before_commit() -> Result<()> {
+    session::before_commit()?;
+    isolation::before_commit()
+}
+
+fn transaction_ended(committed: bool) {
     slot::transaction_ended();
     session::transaction_ended();
     run::transaction_ended();
+    isolation::transaction_ended();
+    worker::transaction_ended(committed);
 }
 
 fn savepoint_released(own: SubTransaction, parent: SubTransaction) {

@@ -4,10 +4,12 @@
 
 mod hooks;
 mod identity;
+mod isolation;
 mod pg;
 mod registry;
 mod sql;
 mod tenancy;
+mod worker;
 
 pgrx::pg_module_magic!(name = c"pg_warden", version = c"0.1.0");
 
@@ -18,4 +20,5 @@ pub extern "C-unwind" fn _PG_init() {
     pg::error::answer(pg::preload::require());
     pg::guc::define();
     hooks::init();
+    worker::init();
 }

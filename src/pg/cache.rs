@@ -92,6 +92,11 @@ pub fn keep_stale(registry: Registry) {
     MARKS.set(marks);
 }
 
+/// The registry's OID; invalid where the extension is not installed.
+pub fn oid(registry: Registry) -> pg_sys::Oid {
+    look_up(REGISTRIES[registry as usize].1)
+}
+
 /// Tells every backend at commit, and this one at once, that a registry has changed.
 pub fn invalidate(relation: pg_sys::Oid) {
     // SAFETY: the OID of an existing table, from the trigger that runs on it.

@@ -1,8 +1,11 @@
 //! Small questions to the catalogs.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
+use warden_core::error::Result;
+
+use super::tuple;
 
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
@@ -16,4 +19,59 @@ pub fn relation_name(relation: pg_sys::Oid) -> String {
         let quoted = pg_sys::quote_qualified_identifier(schema, name);
         CStr::from_ptr(quoted).to_string_lossy().into_owned()
     }
+}
+
+/// The role that owns a relation.
+pub fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    class(relation, |form| form.relowner)
+}
+
+pub fn exists(relation: pg_sys::Oid) -> bool {
+    class(relation, |_| ()).is_some()
+}
+
+/// pg_class.relkind.
+pub fn kind(relation: pg_sys::Oid) -> Option<char> {
+    class(relation, |form| char::from(form.relkind.cast_unsigned()))
+}
+
+fn class<T>(relation: pg_sys::Oid, read: impl Fn(&pg_sys::FormData_pg_class) -> T) -> Option<T> {
+    // SAFETY: a syscache look-up inside a transaction; what is read is copied before the tuple is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let value = read(&*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>());
+        pg_sys::ReleaseSysCache(tuple);
+        Some(value)
+    }
+}
+
+/// The number of a column, if the relation has it.
+pub fn column_number(relation: pg_sys::Oid, name: &str) -> Option<i16> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a catalog look-up inside a transaction.
+    let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
+    (number > 0).then_some(number)
+}
+
+/// Whether a user has the owner's rights over a relation.
+pub fn is_owned_by(relation: pg_sys::Oid, user: pg_sys::Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction.
+    owner(relation).is_some_and(|owner| unsafe { pg_sys::has_privs_of_role(user, owner) })
+}
+
+/// Whether this database has the extension.
+pub fn has_extension() -> bool {
+    // SAFETY: a catalog look-up inside a transaction.
+    unsafe { pg_sys::get_extension_oid(c"pg_warden".as_ptr(), true) != pg_sys::Oid::INVALID }
+}
+
+/// The databases of the cluster that take connections.
+pub fn databases() -> Result<Vec<u32>> {
+    let all = tuple::rows(tuple::DATABASE, &[], tuple::Sees::Before, |row| {
+        Ok(row.bool(c"datallowconn")?.then_some(row.oid(c"oid")?.to_u32()))
+    })?;
+    Ok(all.into_iter().flatten().collect())
 }

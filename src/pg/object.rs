@@ -23,6 +23,8 @@ pub struct ObjectEvent {
     pub class: pg_sys::Oid,
     pub object: pg_sys::Oid,
     pub part: i32,
+    /// What else an alteration is about: of an inheritance, the parent.
+    pub other: Option<pg_sys::Oid>,
 }
 
 static mut PREVIOUS: pg_sys::object_access_hook_type = None;
@@ -56,8 +58,12 @@ unsafe extern "C-unwind" fn accessed(
         OAT_FUNCTION_EXECUTE => Access::Executing,
         _ => return,
     };
+    let other = (access == Access::Altered && !arg.is_null()).then(|| {
+        // SAFETY: OAT_POST_ALTER comes with this struct.
+        unsafe { (*arg.cast::<pg_sys::ObjectAccessPostAlter>()).auxiliary_id }
+    });
     // SAFETY: this frame holds nothing to drop.
-    unsafe { guarded(|| answer((dispatch().object)(&ObjectEvent { access, class, object, part }))) };
+    unsafe { guarded(|| answer((dispatch().object)(&ObjectEvent { access, class, object, part, other }))) };
 }
 
 /// The schema that an object lies in, if its kind lies in one.

@@ -55,6 +55,12 @@ pub fn has(user: pg_sys::Oid, role: Role) -> bool {
     }
 }
 
+/// Whether a user has the rights of another role.
+pub fn has_rights_of(user: pg_sys::Oid, other: pg_sys::Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe { pg_sys::has_privs_of_role(user, other) }
+}
+
 pub fn is_superuser(user: pg_sys::Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.
     unsafe { pg_sys::superuser_arg(user) }

@@ -1,11 +1,13 @@
 //! Utility statements: everything that is not SELECT, INSERT, UPDATE, DELETE or MERGE.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 
 use pgrx::pg_sys;
 
 use super::error::answer;
 use super::hooks::{dispatch, guarded};
+use super::role;
 
 /// A utility statement, while PostgreSQL passes it to us.
 pub struct Statement {
@@ -149,7 +151,7 @@ unsafe fn is_held(name: *const c_char) -> bool {
 ///
 /// # Safety
 /// `relation` is a valid RangeVar.
-unsafe fn relation_oid(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
+pub(super) unsafe fn relation_oid(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
     // SAFETY: by the caller's promise; missing_ok, so that an unknown name is PostgreSQL's own error later.
     let oid = unsafe {
         pg_sys::RangeVarGetRelidExtended(
@@ -183,6 +185,39 @@ pub fn drop_prepared(name: &str) {
             pg_sys::DropPreparedStatement(name.as_ptr(), false);
         }
     }
+}
+
+thread_local! {
+    /// The statements that run now, the outermost first: who asked, and for what.
+    static RUNNING: RefCell<Vec<(pg_sys::Oid, pg_sys::NodeTag)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Who asked for the utility statement that runs now. Inside of one, PostgreSQL may have become somebody else already:
+/// CREATE INDEX becomes the table's owner before it calls any hook.
+pub fn caller() -> pg_sys::Oid {
+    RUNNING.with_borrow(|running| running.last().map(|(user, _)| *user)).unwrap_or_else(role::current)
+}
+
+/// Whether the statement that runs now rebuilds what stands already.
+pub fn is_rebuilding() -> bool {
+    RUNNING.with_borrow(|running| running.last().is_some_and(|(_, tag)| *tag == pg_sys::NodeTag::T_ReindexStmt))
+}
+
+/// Gives what [`leave`] wants. An ERROR jumps over the frame that would leave: the next statement to leave below it,
+/// or the transaction's abort, takes away what it left.
+fn enter(tag: pg_sys::NodeTag) -> usize {
+    RUNNING.with_borrow_mut(|running| {
+        running.push((role::current(), tag));
+        running.len() - 1
+    })
+}
+
+fn leave(depth: usize) {
+    RUNNING.with_borrow_mut(|running| running.truncate(depth));
+}
+
+pub(super) fn transaction_aborted() {
+    leave(0);
 }
 
 static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
@@ -226,7 +261,9 @@ unsafe extern "C-unwind" fn process(
         let statement = Statement { node: (*planned).utilityStmt, text, query: context };
         // A transaction's own end frees the tree and leaves nothing to look at.
         let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
+        let depth = enter(statement.tag());
         if guarded(|| answer((dispatch().statement_starts)(&statement))) == Verdict::Done {
+            leave(depth);
             if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {
                 pg_sys::SetQueryCompletion(completion, pg_sys::CommandTag::CMDTAG_DEALLOCATE, 0);
             }
@@ -250,5 +287,6 @@ unsafe extern "C-unwind" fn process(
         if !ends_transaction {
             guarded(|| answer((dispatch().statement_done)(&statement)));
         }
+        leave(depth);
     }
 }

@@ -55,7 +55,10 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _arg: *m
     match event {
         XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE => super::error::answer((dispatch().before_commit)()),
         XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => (dispatch().transaction_ended)(true),
-        XACT_EVENT_ABORT => (dispatch().transaction_ended)(false),
+        XACT_EVENT_ABORT => {
+            super::utility::transaction_aborted();
+            (dispatch().transaction_ended)(false);
+        }
         _ => {}
     }
 }

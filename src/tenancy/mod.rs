@@ -4,4 +4,5 @@ pub mod directory;
 mod member;
 mod permission;
 mod role;
+pub mod role_guard;
 mod tenant;

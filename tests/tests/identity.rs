@@ -17,7 +17,7 @@ fn login(client: &mut Client, token: &str) -> Result<Uuid> {
 #[test]
 fn forged_tokens_are_refused_one_by_one() -> Result<()> {
     type Spoil = for<'a> fn(TokenBuilder<'a>) -> TokenBuilder<'a>;
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let good = || pair.lab.token_for(&pair.our("mia"));
     assert_eq!(login(&mut client, &good().sign())?, pair.ours);
@@ -62,7 +62,7 @@ fn forged_tokens_are_refused_one_by_one() -> Result<()> {
 
 #[test]
 fn malformed_tokens_are_refused_and_the_server_goes_on() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let good = pair.lab.token(&pair.our("mia"));
     let (signed, signature) = good.rsplit_once('.').ok_or_else(|| Error::unexpected("no signature"))?;
@@ -105,7 +105,7 @@ fn malformed_tokens_are_refused_and_the_server_goes_on() -> Result<()> {
 
 #[test]
 fn injection_a_key_that_is_not_the_issuers() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let impostor = TestIssuer::new(&pair.lab.issuer.issuer, [9; 32]);
     refused(login(&mut client, &impostor.token(pair.ours, "mia").sign()), NO_CONTEXT)?;
@@ -126,7 +126,7 @@ fn the_tenant_is_named_by_id_external_id_or_slug() -> Result<()> {
 
 #[test]
 fn login_picks_a_tenant_only_where_the_token_names_none() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let mut pick = |token: String, tenant: Uuid| -> Result<Uuid> {
         let mut tx = client.transaction()?;
@@ -142,7 +142,7 @@ fn login_picks_a_tenant_only_where_the_token_names_none() -> Result<()> {
 
 #[test]
 fn only_members_log_in_and_the_members_role_counts() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     for stranger in ["otto", "Mia", "mia ", "nobody"] {
         refused(login(&mut client, &pair.lab.token(&pair.our(stranger))), NO_CONTEXT)?;
@@ -156,7 +156,7 @@ fn only_members_log_in_and_the_members_role_counts() -> Result<()> {
 
 #[test]
 fn a_role_from_the_claim_where_the_issuer_names_it() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let issuer = TestIssuer::new(&format!("https://{}.test", pair.lab.unique("claim")), [11; 32]);
     pair.lab.trust(&issuer, json!({"role_from": "claim"}))?;
     let mut client = pair.app()?;
@@ -171,7 +171,7 @@ fn a_role_from_the_claim_where_the_issuer_names_it() -> Result<()> {
 
 #[test]
 fn an_issuer_of_one_tenant_opens_that_tenant_alone() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let issuer = TestIssuer::new(&format!("https://{}.test", pair.lab.unique("single")), [12; 32]);
     pair.lab.trust(&issuer, json!({"tenant": pair.ours.to_string()}))?;
     let mut client = pair.app()?;
@@ -226,7 +226,7 @@ fn issuers_refuse_bad_arguments() -> Result<()> {
 
 #[test]
 fn new_keys_count_at_once_and_old_ones_no_more() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let name = format!("https://{}.test", pair.lab.unique("rotating"));
     let (old, new) = (TestIssuer::new(&name, [13; 32]), TestIssuer::new(&name, [14; 32]));
     pair.lab.trust(&old, json!({}))?;
@@ -243,7 +243,7 @@ fn new_keys_count_at_once_and_old_ones_no_more() -> Result<()> {
 
 #[test]
 fn revocation_ends_what_was_issued_before_it() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut warm = pair.app()?;
     let earlier = |user: &str| pair.lab.token_for(&pair.our(user)).issued_ago(Duration::from_secs(10)).sign();
     let (mia, vic) = (earlier("mia"), earlier("vic"));
@@ -262,7 +262,7 @@ fn revocation_ends_what_was_issued_before_it() -> Result<()> {
 
 #[test]
 fn revoked_sid_refuses_its_tokens() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let sid = pair.lab.unique("sid");
     let token = pair.lab.token_for(&pair.our("mia")).claim("sid", sid.as_str()).sign();
@@ -278,7 +278,7 @@ fn revoked_sid_refuses_its_tokens() -> Result<()> {
 
 #[test]
 fn sessions_are_opened_resumed_and_revoked() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let jwt = pair.lab.token(&pair.our("mia"));
     let session: String = client.query_one("SELECT warden.open_session($1)", &[&jwt])?.get(0);
@@ -300,7 +300,7 @@ fn sessions_are_opened_resumed_and_revoked() -> Result<()> {
 
 #[test]
 fn brokers_name_the_user_and_may_only_lower_the_role() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut broker = pair.lab.connect("app_broker")?;
     let mut assume = |member: &Member, role: Option<&str>| -> Result<String> {
         let mut tx = broker.transaction()?;
@@ -321,7 +321,7 @@ fn brokers_name_the_user_and_may_only_lower_the_role() -> Result<()> {
 
 #[test]
 fn roles_and_permissions_that_do_not_exist_are_never_a_silent_yes() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut client = pair.app()?;
     let mut tx = pair.begin(&mut client, &pair.our("olga"))?;
     let unknown = "SELECT warden.has_role(NULL) IS NOT FALSE OR warden.has_permission(NULL) IS NOT FALSE";

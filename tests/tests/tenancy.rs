@@ -64,7 +64,7 @@ fn slugs_and_user_ids_have_limits() -> Result<()> {
 
 #[test]
 fn null_and_unknown_arguments_are_errors_never_silence() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let mut officer = pair.officer()?;
     let ours = pair.ours;
     let nowhere = Uuid::nil();
@@ -119,7 +119,7 @@ fn closing_is_final() -> Result<()> {
 
 #[test]
 fn elevation_nobody_grants_a_role_above_their_own() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let t = pair.ours;
     let add = |user: &str, role: &str| format!("SELECT warden.add_member('{t}', '{user}', '{role}')");
     let set = |user: &str, role: &str| format!("SELECT warden.set_member_role('{t}', '{user}', '{role}')");
@@ -141,7 +141,7 @@ fn elevation_nobody_grants_a_role_above_their_own() -> Result<()> {
 
 #[test]
 fn the_last_owner_stays() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let by_officer = |sql: &str| Ok(pair.officer()?.batch_execute(sql)?);
     let attacks = [
         format!("SELECT warden.remove_member('{}', 'olga')", pair.ours),
@@ -156,7 +156,7 @@ fn the_last_owner_stays() -> Result<()> {
 
 #[test]
 fn the_last_owner_stays_against_two_removals_at_once() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     pair.officer()?.execute("SELECT warden.add_member($1, 'second', 'owner')", &[&pair.ours])?;
     thread::scope(|scope| {
         for user in ["olga", "second"] {
@@ -170,7 +170,7 @@ fn the_last_owner_stays_against_two_removals_at_once() -> Result<()> {
             });
         }
     });
-    let owners = format!("SELECT count(*) FROM warden.members WHERE tenant_id = '{}' AND role = 'owner'", pair.ours);
+    let owners = format!("SELECT count(*) FROM warden.members WHERE tenant = '{}' AND role = 'owner'", pair.ours);
     assert_eq!(value::<i64>(&mut pair.officer()?, &owners)?, 1);
     Ok(())
 }
@@ -191,9 +191,9 @@ fn a_changed_role_counts_at_once() -> Result<()> {
 
 #[test]
 fn views_show_a_tenant_itself_and_the_officers_everyone() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let both = format!(
-        "SELECT count(DISTINCT tenant_id) FROM warden.members WHERE tenant_id IN ('{}', '{}')",
+        "SELECT count(DISTINCT tenant) FROM warden.members WHERE tenant IN ('{}', '{}')",
         pair.ours, pair.theirs
     );
     for role in ["officer", "auditor"] {
@@ -205,7 +205,7 @@ fn views_show_a_tenant_itself_and_the_officers_everyone() -> Result<()> {
 
 #[test]
 fn only_the_officer_manages_tenants() -> Result<()> {
-    let pair = Pair::new()?;
+    let pair = Pair::unprotected()?;
     let calls = [
         "SELECT warden.create_tenant('mine', 'mine')".to_owned(),
         format!("SELECT warden.suspend_tenant('{}', 'x')", pair.theirs),

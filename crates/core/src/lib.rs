@@ -10,3 +10,4 @@ pub mod identity;
 #[cfg(feature = "isolation")]
 pub mod isolation;
 pub mod tenancy;
+pub mod worker;

@@ -216,6 +216,8 @@ impl Drop for Cluster {
         if let Some(guard) = self.guard.take() {
             guard.finish();
         }
+        // What the caller put there and the server's user cannot remove; nothing, as a rule.
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

@@ -4,8 +4,8 @@
 //! psql variables with the test issuer and tokens, which lasts longer than any run. `pg_regress/README.md` says how tests use it.
 
 use std::{
-    env, fs,
-    os::unix::fs::PermissionsExt,
+    env,
+    fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -39,16 +39,15 @@ fn run() -> Result<bool> {
     let work = lab.cluster.scratch_dir("regress")?;
     let variables = work.join("tokens.sql");
     fs::write(&variables, world(&lab)?).map_err(Error::file(&variables))?;
-    copy_tests(&work)?;
-    // pg_regress gives up at a test without an expected file; a new one starts from an empty file.
-    for test in &tests {
-        let expected = work.join("expected").join(test).with_extension("out");
-        if !expected.exists() {
-            fs::write(&expected, "").map_err(Error::file(&expected))?;
-        }
-    }
+    copy_tests(&lab.cluster)?;
 
     let update = env::var("UPDATE").is_ok_and(|value| value == "1");
+    if update {
+        // pg_regress stops at a test that it has nothing to compare with.
+        for test in &tests {
+            OpenOptions::new().create(true).append(true).open(work.join("expected").join(format!("{test}.out")))?;
+        }
+    }
     let mut regress = lab.cluster.program_at(Path::new(&program));
     regress
         .env("WARDEN_TOKENS", &variables)
@@ -67,8 +66,8 @@ fn run() -> Result<bool> {
     }
     if update {
         for test in &tests {
-            let (from, to) = (work.join("results").join(test), Path::new("pg_regress/expected").join(test));
-            let (from, to) = (from.with_extension("out"), to.with_extension("out"));
+            let name = format!("{test}.out");
+            let (from, to) = (work.join("results").join(&name), Path::new("pg_regress/expected").join(&name));
             fs::copy(&from, &to).map_err(Error::file(&from))?;
             println!("wrote {}", to.display());
         }
@@ -119,11 +118,9 @@ fn set(name: &str, value: &str) -> String {
 }
 
 /// Beside the server, whose user may not be allowed to read the repository.
-fn copy_tests(work: &Path) -> Result<()> {
+fn copy_tests(cluster: &Cluster) -> Result<()> {
     for folder in ["sql", "expected"] {
-        let (from, to) = (Path::new("pg_regress").join(folder), work.join(folder));
-        fs::create_dir(&to).map_err(Error::file(&to))?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+        let (from, to) = (Path::new("pg_regress").join(folder), cluster.scratch_dir(&format!("regress/{folder}"))?);
         for entry in fs::read_dir(&from).map_err(Error::file(&from))? {
             let path: PathBuf = entry?.path();
             let Some(name) = path.file_name() else { continue };

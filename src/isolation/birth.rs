@@ -1,0 +1,123 @@
+//! Tables that become partitions or children of a protected one are protected in the same statement, and those that
+//! leave it stay so by themselves.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::isolation::Plan;
+
+use super::protect::{self, Request};
+use super::registry::{self, Protected};
+use super::{api, facts, guard};
+use crate::pg::relation::{self, Renamed};
+use crate::pg::utility::Statement;
+use crate::pg::{role, spi, xact};
+
+/// After a statement: brings the registry into step with the families of tables.
+pub fn statement_done(statement: &Statement) -> Result<()> {
+    if api::running() || registry::count()? == 0 {
+        return Ok(());
+    }
+    if let Some(Renamed { relation, from, to }) = relation::renamed_column(statement) {
+        return registry::column_renamed(relation, &from, &to);
+    }
+    if relation::changes_families(statement) {
+        xact::next_command();
+        settle()?;
+    }
+    Ok(())
+}
+
+fn settle() -> Result<()> {
+    // Parents first: a child adopted may have children of its own, which its own family covers.
+    while let Some(child) = unprotected_child()? {
+        adopt(child)?;
+    }
+    settle_roots()
+}
+
+/// A table that is read through a protected one and is not protected itself.
+fn unprotected_child() -> Result<Option<pg_sys::Oid>> {
+    Ok(facts::latest(
+        "SELECT i.inhrelid FROM pg_inherits i JOIN warden.relation_registry p ON p.relation = i.inhparent \
+         WHERE NOT EXISTS (SELECT FROM warden.relation_registry c WHERE c.relation = i.inhrelid) ORDER BY 1 LIMIT 1",
+        &[],
+        |row| row.need(1),
+    )?
+    .pop())
+}
+
+/// Protects a child, and what is below it, as the table above it is.
+pub fn adopt(child: pg_sys::Oid) -> Result<()> {
+    let by = role::name(role::current());
+    let _running = api::begin();
+    spi::as_owner(|| {
+        let family = facts::lock_family(child)?;
+        let above = protected_parents(child)?;
+        let Some(parent) = above.first() else { return Ok(()) };
+        let column = parent.tenant_column().unwrap_or_default();
+        let request = Request::inherited(child, parent.template.clone(), column);
+        protect::require_family(&request, &family)?;
+        protect::refuse_untrusted(&family)?;
+        for table in &family {
+            if let Some(own) = registry::lookup(*table)? {
+                super::unprotect::take_away(&own)?;
+            }
+            guard::refuse_standing(*table)?;
+        }
+        let given = Plan { steps: vec![], added: parent.added.clone() };
+        let prepared = protect::plan_below(&request.template, column, &family, Some(&given))?;
+        let root = parent.root.unwrap_or(parent.id);
+        protect::establish(&request, &family, &prepared, Some(root), Some(&by))?;
+        Ok(())
+    })
+}
+
+fn protected_parents(child: pg_sys::Oid) -> Result<Vec<Rc<Protected>>> {
+    let mut parents = Vec::new();
+    for parent in facts::parents_outside(&[child])? {
+        parents.extend(registry::lookup(parent)?);
+    }
+    if let Some(first) = parents.first()
+        && parents.iter().any(|other| !other.is_as(&first.template, first.tenant.as_ref()))
+    {
+        return Err(differs());
+    }
+    Ok(parents)
+}
+
+/// Each row's root is the topmost protected table above it, or nothing.
+fn settle_roots() -> Result<()> {
+    let rows: HashMap<u32, Rc<Protected>> =
+        registry::all()?.into_iter().map(|row| (row.relation.to_u32(), row)).collect();
+    let parents: HashMap<u32, u32> = facts::latest(
+        "SELECT i.inhrelid, i.inhparent FROM pg_inherits i JOIN warden.relation_registry c ON c.relation = i.inhrelid \
+         JOIN warden.relation_registry p ON p.relation = i.inhparent ORDER BY i.inhseqno DESC",
+        &[],
+        |row| Ok((row.need::<pg_sys::Oid>(1)?.to_u32(), row.need::<pg_sys::Oid>(2)?.to_u32())),
+    )?
+    .into_iter()
+    .collect();
+    for (table, row) in &rows {
+        let mut top = *table;
+        while let Some(parent) = parents.get(&top) {
+            top = *parent;
+        }
+        let root = rows.get(&top).filter(|above| above.relation != row.relation);
+        if root.is_some_and(|root| !row.is_as(&root.template, root.tenant.as_ref())) {
+            return Err(differs());
+        }
+        let root = root.map(|root| root.id);
+        if root != row.root {
+            spi::as_owner(|| registry::set_root(row.relation, root))?;
+        }
+    }
+    Ok(())
+}
+
+fn differs() -> WardenError {
+    WardenError::new(SqlState::NotInPrerequisiteState, "the table is protected in another way than the table above it")
+        .hint("Give both the same template, tenant column and options, or take the child's protection away first.")
+}

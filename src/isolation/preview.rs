@@ -1,0 +1,57 @@
+//! What protect would do, statement by statement, with the lock that each takes.
+
+use std::ffi::CStr;
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::isolation::Step;
+
+use super::protect::{self, Request};
+use super::{facts, foreign_key, registry};
+use crate::pg::error::answer;
+use crate::pg::guc::PROTECT_SCAN_LIMIT;
+use crate::pg::role;
+use crate::pg::spi;
+
+#[pg_extern(sql = false)]
+fn preview(
+    relation: Option<pg_sys::Oid>,
+    template: Option<&str>,
+    tenant_column: Option<&CStr>,
+    options: Option<JsonB>,
+) -> TableIterator<'static, (name!(statement, String), name!(lock, String), name!(note, String))> {
+    let steps = answer((|| {
+        let request = Request::parse(relation, template, tenant_column, options)?;
+        role::refuse_restricted()?;
+        request.require_allowed()?;
+        spi::as_owner(|| steps(&request))
+    })());
+    TableIterator::new(steps.into_iter().map(|step| (format!("{};", step.sql), step.lock.to_owned(), step.note)))
+}
+
+fn steps(request: &Request) -> Result<Vec<Step>> {
+    if registry::lookup(request.relation)?.is_some() {
+        return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the table is protected already"));
+    }
+    let family = facts::family(request.relation)?;
+    protect::require_family(request, &family)?;
+    protect::refuse_untrusted(&family)?;
+    let prepared = protect::plan(request, &family)?;
+    let limit = i64::from(PROTECT_SCAN_LIMIT.get()) * 1024 * 1024;
+    let mut steps = Vec::new();
+    if facts::size(&family)? > limit
+        && let Some((column, _)) = &prepared.tenant
+    {
+        for (_, table, plan) in &prepared.tables {
+            steps.extend(table.preparation(column, plan));
+        }
+    }
+    for (_, _, plan) in &prepared.tables {
+        steps.extend(plan.steps.iter().cloned());
+    }
+    for change in foreign_key::compose(&prepared.pending(&family, &request.template))? {
+        steps.extend(change.steps);
+    }
+    Ok(steps)
+}

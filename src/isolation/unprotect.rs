@@ -1,0 +1,66 @@
+//! Taking a protection away: exactly what it added, and what of that is still there.
+
+use pgrx::prelude::*;
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::isolation as core;
+
+use super::registry::{self, Protected};
+use super::{api, facts, foreign_key, protect};
+use crate::pg::cache::{self, Registry};
+use crate::pg::error::{answer, notice};
+use crate::pg::relation::{self, Relation};
+use crate::pg::role::{self, Role};
+use crate::pg::spi;
+use crate::sql::need;
+
+#[pg_extern(sql = false)]
+fn unprotect(relation: Option<pg_sys::Oid>) {
+    answer((|| {
+        let table = need(relation, "relation")?;
+        role::refuse_restricted()?;
+        role::require(&[Role::Admin])?;
+        if Relation::find(table).is_none() {
+            return Err(WardenError::new(SqlState::UndefinedTable, "relation does not exist"));
+        }
+        let _running = api::begin();
+        spi::as_owner(|| {
+            relation::lock_against_itself(cache::oid(Registry::Relation));
+            facts::lock_family(table)?;
+            let Some(protected) = registry::lookup(table)? else {
+                return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the table is not protected"));
+            };
+            if protected.root.is_some() {
+                return Err(WardenError::new(
+                    SqlState::NotInPrerequisiteState,
+                    "the table is protected as part of another table",
+                )
+                .hint("Take the protection away from the table above it, or detach this one first."));
+            }
+            take_away(&protected)?;
+            notice(format!("table {} is not protected any more", facts::name(table)?));
+            Ok(())
+        })
+    })());
+}
+
+/// As the extension's owner, the family locked.
+pub fn take_away(protected: &Protected) -> Result<()> {
+    let family = facts::lock_family(protected.relation)?;
+    protect::refuse_untrusted(&family)?;
+    foreign_key::decompose(&family)?;
+    // All facts before the first step: what a table loses, its children lose with it.
+    let mut tables = Vec::new();
+    for oid in family {
+        if let Some(row) = registry::lookup(oid)? {
+            tables.push((row, facts::table(oid)?));
+        }
+    }
+    for (row, table) in tables {
+        let tenant = row.tenant.as_ref().map(|(column, kind)| (column.as_str(), *kind));
+        for step in core::unprotect(&table, &row.added, tenant, row.relation == protected.relation) {
+            spi::execute(&step.sql, &[])?;
+        }
+        registry::leave(row.relation)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Tables and statements about them: locks, kinds, owners.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::{PgTryBuilder, pg_sys};
+
+use super::utility::Statement;
+
+/// Locks a table against everybody until the transaction ends; `false` when it has gone meanwhile.
+pub fn lock(relation: pg_sys::Oid) -> bool {
+    // SAFETY: inside a transaction; locking an OID that names nothing does no harm.
+    unsafe {
+        pg_sys::LockRelationOid(relation, pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE);
+        pg_sys::SearchSysCacheExists(
+            pg_sys::SysCacheIdentifier::RELOID as i32,
+            relation.into(),
+            pg_sys::Datum::from(0),
+            pg_sys::Datum::from(0),
+            pg_sys::Datum::from(0),
+        )
+    }
+}
+
+/// One transaction at a time past this point; whoever only reads or writes the table is not held up.
+pub fn lock_against_itself(relation: pg_sys::Oid) {
+    // SAFETY: inside a transaction, on a table of the extension's own.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE) };
+}
+
+/// What a relation is, as pg_class has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Relation {
+    pub kind: u8,
+    pub persistence: u8,
+    pub schema: pg_sys::Oid,
+    pub owner: pg_sys::Oid,
+    pub oid: pg_sys::Oid,
+}
+
+impl Relation {
+    pub fn find(relation: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: a syscache look-up inside a transaction; the tuple is released before the function ends.
+        unsafe {
+            let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into());
+            if tuple.is_null() {
+                return None;
+            }
+            let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>();
+            let found = Self {
+                kind: (*form).relkind as u8,
+                persistence: (*form).relpersistence as u8,
+                schema: (*form).relnamespace,
+                owner: (*form).relowner,
+                oid: relation,
+            };
+            pg_sys::ReleaseSysCache(tuple);
+            Some(found)
+        }
+    }
+
+    /// One of PostgreSQL's own, information_schema's included.
+    pub fn is_system(&self) -> bool {
+        self.oid.to_u32() < pg_sys::FirstNormalObjectId
+    }
+
+    pub fn is_of_the_extension(&self) -> bool {
+        // SAFETY: a catalog look-up inside a transaction.
+        self.schema == unsafe { pg_sys::get_namespace_oid(c"warden".as_ptr(), true) }
+    }
+
+    /// Whether the user has the rights of its owner; superusers have.
+    pub fn is_owned_by(&self, user: pg_sys::Oid) -> bool {
+        // SAFETY: catalog look-ups inside a transaction.
+        unsafe { pg_sys::has_privs_of_role(user, self.owner) }
+    }
+}
+
+/// A column that a statement has renamed.
+pub struct Renamed {
+    pub relation: pg_sys::Oid,
+    pub from: String,
+    pub to: String,
+}
+
+/// What RENAME COLUMN has done.
+pub fn renamed_column(statement: &Statement) -> Option<Renamed> {
+    if statement.tag() != pg_sys::NodeTag::T_RenameStmt {
+        return None;
+    }
+    // SAFETY: the cast is to the type that the tag names; a column's rename has a relation and both names.
+    unsafe {
+        let rename = statement.node().cast::<pg_sys::RenameStmt>();
+        let is_column = (*rename).renameType == pg_sys::ObjectType::OBJECT_COLUMN;
+        if !is_column || (*rename).relation.is_null() || (*rename).subname.is_null() || (*rename).newname.is_null() {
+            return None;
+        }
+        Some(Renamed {
+            relation: resolve((*rename).relation)?,
+            from: CStr::from_ptr((*rename).subname).to_string_lossy().into_owned(),
+            to: CStr::from_ptr((*rename).newname).to_string_lossy().into_owned(),
+        })
+    }
+}
+
+const FAMILY_COMMANDS: [pg_sys::AlterTableType::Type; 5] = [
+    pg_sys::AlterTableType::AT_AttachPartition,
+    pg_sys::AlterTableType::AT_DetachPartition,
+    pg_sys::AlterTableType::AT_DetachPartitionFinalize,
+    pg_sys::AlterTableType::AT_AddInherit,
+    pg_sys::AlterTableType::AT_DropInherit,
+];
+
+/// Whether a statement can have given a table children or parents, or taken them away.
+pub fn changes_families(statement: &Statement) -> bool {
+    // SAFETY: each cast is to the type that the tag names; the list of commands holds AlterTableCmd nodes.
+    unsafe {
+        match statement.tag() {
+            pg_sys::NodeTag::T_CreateStmt => !(*statement.node().cast::<pg_sys::CreateStmt>()).inhRelations.is_null(),
+            pg_sys::NodeTag::T_CreateForeignTableStmt => {
+                !(*statement.node().cast::<pg_sys::CreateForeignTableStmt>()).base.inhRelations.is_null()
+            }
+            pg_sys::NodeTag::T_AlterTableStmt => {
+                let commands = (*statement.node().cast::<pg_sys::AlterTableStmt>()).cmds;
+                let count = if commands.is_null() { 0 } else { (*commands).length };
+                (0..count).any(|at| {
+                    let command = pg_sys::list_nth(commands, at).cast::<pg_sys::AlterTableCmd>();
+                    FAMILY_COMMANDS.contains(&(*command).subtype)
+                })
+            }
+            _ => false,
+        }
+    }
+}
+
+/// # Safety
+/// `relation` is a valid RangeVar.
+unsafe fn resolve(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
+    // SAFETY: by the caller's promise; a name that is gone is no error.
+    let oid = unsafe {
+        pg_sys::RangeVarGetRelidExtended(
+            relation,
+            pg_sys::NoLock as pg_sys::LOCKMODE,
+            pg_sys::RVROption::RVR_MISSING_OK,
+            None,
+            std::ptr::null_mut(),
+        )
+    };
+    (oid != pg_sys::Oid::INVALID).then_some(oid)
+}
+
+/// Whether a text is SQL that PostgreSQL's grammar takes. Nothing is looked up or executed.
+pub fn parses(text: &str) -> bool {
+    let Ok(text) = CString::new(text) else { return false };
+    PgTryBuilder::new(|| {
+        // SAFETY: a C string; the grammar allocates in the current memory context alone and holds no other resource, so
+        // that its ERROR may be caught without a subtransaction.
+        let trees = unsafe { pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT) };
+        // SAFETY: null (an empty list), or a list.
+        !trees.is_null() && unsafe { (*trees).length } == 1
+    })
+    .catch_others(|_| false)
+    .execute()
+}

@@ -1,0 +1,22 @@
+//! The roles of the extension belong to superusers alone. Roles are the cluster's: the guard works in every database,
+//! also where the extension is not installed.
+
+use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::isolation::guard::is_own_role;
+
+use crate::pg::ddl;
+use crate::pg::role;
+use crate::pg::utility::Statement;
+
+/// # Errors
+/// 42501 when somebody else than a superuser changes a `warden_*` role or who belongs to it.
+pub fn statement_starts(statement: &Statement) -> Result<()> {
+    let Some(command) = ddl::role_command(statement) else { return Ok(()) };
+    let Some(own) = command.touched.iter().find(|name| is_own_role(name)) else { return Ok(()) };
+    if role::is_superuser(role::current()) {
+        return Ok(());
+    }
+    Err(WardenError::new(SqlState::InsufficientPrivilege, format!("permission denied for role \"{own}\""))
+        .detail("Roles whose names begin with warden_ belong to pg_warden: they hold the rights to see and set its protections.")
+        .hint("Only a superuser grants, revokes, makes, alters or drops them."))
+}

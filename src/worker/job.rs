@@ -1,0 +1,47 @@
+//! A database's worker: does what is due, for as long as the database has the extension.
+
+use std::time::Duration;
+
+use warden_core::error::Result;
+
+use crate::pg::shmem::workers;
+use crate::pg::{catalog, time, worker};
+
+/// What a pillar has done from time to time: in a transaction of its own, in batches short enough that the process can
+/// end between two of them.
+pub struct Job {
+    pub name: &'static str,
+    pub run: fn() -> Result<()>,
+}
+
+/// In the order in which they run, at every wake-up.
+const JOBS: [Job; 0] = [];
+
+const ROUND: Duration = Duration::from_secs(60);
+
+pub fn run(database: u32) {
+    let own = worker::own();
+    if !workers(|table| table.started(database, own, time::now())) {
+        return;
+    }
+    loop {
+        match worker::transaction(|| Ok(catalog::has_extension())) {
+            Some(true) => {}
+            Some(false) => {
+                workers(|table| table.free(database));
+                return;
+            }
+            // Logged already; the launcher starts another.
+            None => break,
+        }
+        for job in &JOBS {
+            if worker::transaction(job.run).is_none() {
+                crate::pg::error::log(format!("job {} will be tried again", job.name));
+            }
+        }
+        if !worker::sleep(ROUND) || !workers(|table| table.woken(database, own.pid, time::now())) {
+            break;
+        }
+    }
+    workers(|table| table.stopped(database, own.pid));
+}

@@ -1,0 +1,43 @@
+//! The launcher: starts a worker wherever one is wanted and none is running.
+
+use std::time::Duration;
+
+use crate::pg::shmem::workers;
+use crate::pg::{catalog, error, worker};
+
+/// When nobody wakes it: how long a worker that died stays away.
+const ROUND: Duration = Duration::from_secs(10);
+
+pub fn run() {
+    let own = worker::own();
+    workers(|table| table.launcher = own);
+    // Nobody knows which databases have the extension: a worker finds out, and leaves where it is not needed.
+    for database in worker::transaction(catalog::databases).unwrap_or_default() {
+        super::want(database);
+    }
+    let mut said_exhausted = false;
+    loop {
+        start_missing(&mut said_exhausted);
+        if !worker::sleep(ROUND) {
+            break;
+        }
+    }
+    workers(|table| table.launcher = Default::default());
+}
+
+fn start_missing(said_exhausted: &mut bool) {
+    let missing: Vec<u32> = workers(|table| table.missing().collect());
+    if missing.is_empty() {
+        return;
+    }
+    let existing = worker::transaction(catalog::databases).unwrap_or_default();
+    for database in missing {
+        if !existing.contains(&database) {
+            workers(|table| table.free(database));
+        } else if worker::start(database) {
+            *said_exhausted = false;
+        } else if !std::mem::replace(said_exhausted, true) {
+            error::log(format!("no background worker for database {database}: max_worker_processes leaves none"));
+        }
+    }
+}
