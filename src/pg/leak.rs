@@ -3,22 +3,19 @@
 use std::ffi::{CStr, c_void};
 
 use pgrx::{pg_guard, pg_sys};
-use warden_core::error::Result;
-
-use super::error::internal;
 
 /// Whether a stored expression passes values of the row to a function that is not leakproof.
-pub fn leaks(tree: &CStr) -> Result<bool> {
-    let node = read(tree)?;
+pub fn leaks(tree: &CStr) -> bool {
+    let node = read(tree);
     // SAFETY: a tree that PostgreSQL's own reader made.
-    Ok(unsafe { leaks_vars(node) })
+    unsafe { leaks_vars(node) }
 }
 
 /// As [`leaks`], for a domain's constraint: there the value is no variable of a row.
-pub fn domain_check_leaks(tree: &CStr) -> Result<bool> {
-    let node = read(tree)?;
+pub fn domain_check_leaks(tree: &CStr) -> bool {
+    let node = read(tree);
     // SAFETY: as above.
-    Ok(unsafe { not_leakproof(node, std::ptr::null_mut()) })
+    unsafe { not_leakproof(node, std::ptr::null_mut()) }
 }
 
 /// # Safety
@@ -110,16 +107,16 @@ pub struct RuleContent {
     pub writes: Vec<pg_sys::Oid>,
 }
 
-pub fn rule_content(qualification: Option<&CStr>, actions: Option<&CStr>) -> Result<RuleContent> {
+pub fn rule_content(qualification: Option<&CStr>, actions: Option<&CStr>) -> RuleContent {
     let mut content = RuleContent::default();
     for tree in [qualification, actions].into_iter().flatten() {
-        let node = read(tree)?;
+        let node = read(tree);
         // SAFETY: a tree that PostgreSQL's own reader made; the context outlives the walk.
         unsafe { collect(node, (&raw mut content).cast()) };
     }
     content.functions.sort_unstable_by_key(|function| function.to_u32());
     content.functions.dedup();
-    Ok(content)
+    content
 }
 
 #[pg_guard]
@@ -155,8 +152,8 @@ pub fn is_leakproof(function: pg_sys::Oid) -> bool {
     unsafe { pg_sys::get_func_leakproof(function) }
 }
 
-fn read(tree: &CStr) -> Result<*mut pg_sys::Node> {
+/// Null for the tree of nothing, as which a rule without a condition is stored.
+fn read(tree: &CStr) -> *mut pg_sys::Node {
     // SAFETY: the text of a pg_node_tree column, which the reader was made for.
-    let node: *mut pg_sys::Node = unsafe { pg_sys::stringToNode(tree.as_ptr()) }.cast();
-    if node.is_null() { Err(internal("an expression without a tree")) } else { Ok(node) }
+    unsafe { pg_sys::stringToNode(tree.as_ptr()) }.cast()
 }

@@ -13,8 +13,8 @@ use super::error::internal;
 pub struct Catalog {
     pub table: pg_sys::Oid,
     index: pg_sys::Oid,
-    /// Numbers of the columns that the index begins with; OIDs or, where it says so, a column's number.
-    keys: &'static [(i16, KeyType)],
+    /// The columns that the index begins with: by name, since their numbers differ between versions.
+    keys: &'static [(&'static CStr, KeyType)],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,22 +27,23 @@ const fn oid(number: u32) -> pg_sys::Oid {
     pg_sys::Oid::from_u32(number)
 }
 
-pub const CONSTRAINT: Catalog = Catalog { table: oid(2606), index: oid(2667), keys: &[(1, KeyType::Oid)] };
-pub const CLASS: Catalog = Catalog { table: oid(1259), index: oid(2662), keys: &[(1, KeyType::Oid)] };
+pub const CONSTRAINT: Catalog = Catalog { table: oid(2606), index: oid(2667), keys: &[(c"oid", KeyType::Oid)] };
+pub const CLASS: Catalog = Catalog { table: oid(1259), index: oid(2662), keys: &[(c"oid", KeyType::Oid)] };
 /// By domain.
-pub const DOMAIN_CONSTRAINT: Catalog = Catalog { table: oid(2606), index: oid(2666), keys: &[(9, KeyType::Oid)] };
+pub const DOMAIN_CONSTRAINT: Catalog =
+    Catalog { table: oid(2606), index: oid(2666), keys: &[(c"contypid", KeyType::Oid)] };
 pub const ATTRIBUTE: Catalog =
-    Catalog { table: oid(1249), index: oid(2659), keys: &[(1, KeyType::Oid), (5, KeyType::Short)] };
+    Catalog { table: oid(1249), index: oid(2659), keys: &[(c"attrelid", KeyType::Oid), (c"attnum", KeyType::Short)] };
 pub const ATTRDEF: Catalog =
-    Catalog { table: oid(2604), index: oid(2656), keys: &[(2, KeyType::Oid), (3, KeyType::Short)] };
-pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(1, KeyType::Oid)] };
-pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), keys: &[(1, KeyType::Oid)] };
-pub const INDEX: Catalog = Catalog { table: oid(2610), index: oid(2679), keys: &[(1, KeyType::Oid)] };
-pub const INHERITS: Catalog = Catalog { table: oid(2611), index: oid(2680), keys: &[(1, KeyType::Oid)] };
-pub const POLICY: Catalog = Catalog { table: oid(3256), index: oid(3257), keys: &[(1, KeyType::Oid)] };
-pub const RULE: Catalog = Catalog { table: oid(2618), index: oid(2692), keys: &[(1, KeyType::Oid)] };
-pub const STATISTICS: Catalog = Catalog { table: oid(3381), index: oid(3380), keys: &[(1, KeyType::Oid)] };
-pub const TRIGGER: Catalog = Catalog { table: oid(2620), index: oid(2702), keys: &[(1, KeyType::Oid)] };
+    Catalog { table: oid(2604), index: oid(2656), keys: &[(c"adrelid", KeyType::Oid), (c"adnum", KeyType::Short)] };
+pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(c"oid", KeyType::Oid)] };
+pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), keys: &[(c"oid", KeyType::Oid)] };
+pub const INDEX: Catalog = Catalog { table: oid(2610), index: oid(2679), keys: &[(c"indexrelid", KeyType::Oid)] };
+pub const INHERITS: Catalog = Catalog { table: oid(2611), index: oid(2680), keys: &[(c"inhrelid", KeyType::Oid)] };
+pub const POLICY: Catalog = Catalog { table: oid(3256), index: oid(3257), keys: &[(c"oid", KeyType::Oid)] };
+pub const RULE: Catalog = Catalog { table: oid(2618), index: oid(2692), keys: &[(c"oid", KeyType::Oid)] };
+pub const STATISTICS: Catalog = Catalog { table: oid(3381), index: oid(3380), keys: &[(c"oid", KeyType::Oid)] };
+pub const TRIGGER: Catalog = Catalog { table: oid(2620), index: oid(2702), keys: &[(c"oid", KeyType::Oid)] };
 
 /// Whose eyes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,26 +121,9 @@ impl CatalogRow {
     }
 }
 
-/// The rows of a catalog that begin with the given keys.
+/// The rows of a catalog that begin with the given keys; all of them without keys.
 pub fn rows<T>(catalog: Catalog, keys: &[u32], sees: Sees, map: impl Fn(&CatalogRow) -> Result<T>) -> Result<Vec<T>> {
-    let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
     let count = keys.len().min(catalog.keys.len());
-    for (at, (number, kind)) in catalog.keys.iter().take(count).enumerate() {
-        let (procedure, value) = match kind {
-            KeyType::Oid => (pg_sys::Oid::from_u32(184), pg_sys::Datum::from(keys[at])),
-            KeyType::Short => (pg_sys::Oid::from_u32(63), pg_sys::Datum::from(keys[at] as u16 as i16)),
-        };
-        // SAFETY: one key of the array; 184 and 63 are oideq and int2eq.
-        unsafe {
-            pg_sys::ScanKeyInit(
-                &mut scan_keys[at],
-                *number,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                procedure,
-                value,
-            );
-        }
-    }
     let mut found = Vec::new();
     // SAFETY: inside a transaction; the catalog and its index exist in every database, the keys outlive the scan. A
     // null snapshot is the catalog snapshot. On ERROR the abort closes scan and table.
@@ -149,10 +133,26 @@ pub fn rows<T>(catalog: Catalog, keys: &[u32], sees: Sees, map: impl Fn(&Catalog
             Sees::Before => std::ptr::null_mut(),
         };
         let table = pg_sys::table_open(catalog.table, pg_sys::AccessShareLock as i32);
+        let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
+        for (at, (column, kind)) in catalog.keys.iter().take(count).enumerate() {
+            // 184 and 63 are oideq and int2eq.
+            let (procedure, value) = match kind {
+                KeyType::Oid => (oid(184), pg_sys::Datum::from(keys[at])),
+                KeyType::Short => (oid(63), pg_sys::Datum::from(keys[at] as i16)),
+            };
+            pg_sys::ScanKeyInit(
+                &mut scan_keys[at],
+                pg_sys::SPI_fnumber((*table).rd_att, column.as_ptr()) as pg_sys::AttrNumber,
+                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                procedure,
+                value,
+            );
+        }
         let scan = pg_sys::systable_beginscan(
             table,
             catalog.index,
-            true,
+            // A process without a database can open no index.
+            count > 0,
             snapshot,
             i32::try_from(count).map_err(internal)?,
             scan_keys.as_mut_ptr(),

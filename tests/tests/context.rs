@@ -226,7 +226,9 @@ fn parallel_workers_see_the_context() -> Result<()> {
     let pair = Pair::new()?;
     let fill =
         format!("INSERT INTO {0} (tenant_id) SELECT unnest($1::uuid[]) FROM generate_series(1, 2000)", pair.table);
-    pair.lab.superuser()?.execute(&fill, &[&vec![pair.ours, pair.theirs]])?;
+    let mut superuser = pair.lab.superuser()?;
+    superuser.execute(&fill, &[&vec![pair.ours, pair.theirs]])?;
+    superuser.batch_execute(&format!("ANALYZE {}", pair.table))?;
     let mut client = pair.app()?;
     let mut tx = pair.begin(&mut client, &pair.our("mia"))?;
     tx.batch_execute(

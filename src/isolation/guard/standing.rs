@@ -53,7 +53,7 @@ fn expressions(relation: pg_sys::Oid) -> Result<()> {
             _ => Reader::PartitionKey,
         };
         for tree in trees.into_iter().flatten() {
-            if leak::leaks(&CString::new(tree).map_err(internal)?)? {
+            if leak::leaks(&CString::new(tree).map_err(internal)?) {
                 return Err(guard::refuse_standing_reader(&catalog::relation_name(relation), reader, &name));
             }
         }
@@ -84,7 +84,7 @@ fn domains(relation: pg_sys::Oid) -> Result<()> {
     )?;
     for (_, name, tree) in found {
         let Some(tree) = tree else { continue };
-        if leak::domain_check_leaks(&CString::new(tree).map_err(internal)?)? {
+        if leak::domain_check_leaks(&CString::new(tree).map_err(internal)?) {
             return Err(guard::refuse_standing_reader(&catalog::relation_name(relation), Reader::DomainCheck, &name));
         }
     }
