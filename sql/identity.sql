@@ -15,6 +15,71 @@ CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON 
 ALTER TABLE warden.issuer_registry ENABLE ALWAYS TRIGGER registry_changed;
 SELECT pg_catalog.pg_extension_config_dump('warden.issuer_registry', '');
 
+-- An opened session: the token's SHA-256, never the token. Rows do not change but for their last use.
+CREATE TABLE warden.session_registry (
+    id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    token_hash bytea NOT NULL UNIQUE,
+    tenant uuid NOT NULL REFERENCES warden.tenant_registry (id),
+    user_id text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL,
+    -- Where the issuer names the role; NULL: the member's role counts.
+    claim_tier smallint CHECK (claim_tier BETWEEN 1 AND 4),
+    claims text,
+    opened_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    expires_at timestamptz NOT NULL,
+    last_used_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE INDEX session_registry_user ON warden.session_registry (tenant, user_id);
+REVOKE ALL ON warden.session_registry FROM PUBLIC;
+ALTER TABLE warden.session_registry ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('warden.session_registry', '');
+
+-- What ends credentials before their time. Without a tenant: everywhere.
+CREATE TABLE warden.revocation_registry (
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('session', 'user', 'tenant')),
+    tenant uuid REFERENCES warden.tenant_registry (id),
+    subject text COLLATE "C" NOT NULL,
+    revoked_at timestamptz NOT NULL,
+    UNIQUE NULLS NOT DISTINCT (kind, tenant, subject)
+);
+REVOKE ALL ON warden.revocation_registry FROM PUBLIC;
+ALTER TABLE warden.revocation_registry ENABLE ROW LEVEL SECURITY;
+CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.revocation_registry
+    FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed();
+ALTER TABLE warden.revocation_registry ENABLE ALWAYS TRIGGER registry_changed;
+SELECT pg_catalog.pg_extension_config_dump('warden.revocation_registry', '');
+
+CREATE FUNCTION warden.open_session(token text, ttl interval DEFAULT NULL) RETURNS text
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'open_session_wrapper';
+COMMENT ON FUNCTION warden.open_session(text, interval) IS 'Opens a session with a JWT; gives an opaque token for warden.resume, good for ttl, at most warden.session_max_ttl';
+
+CREATE FUNCTION warden.resume(session_token text) RETURNS uuid
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'resume_wrapper';
+COMMENT ON FUNCTION warden.resume(text) IS 'Puts this transaction under the context of an opened session; gives the tenant''s id';
+
+CREATE FUNCTION warden.revoke_session(session text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'revoke_session_wrapper';
+COMMENT ON FUNCTION warden.revoke_session(text) IS 'Ends an opened session, or every JWT with this sid; owners and admins for their tenant, warden_admin everywhere';
+
+CREATE FUNCTION warden.revoke_user(tenant uuid, user_id text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'revoke_user_wrapper';
+COMMENT ON FUNCTION warden.revoke_user(uuid, text) IS 'Ends what a user was issued until now; later tokens work; owners and admins of the tenant, warden_admin';
+
+CREATE FUNCTION warden.revoke_tenant(tenant uuid) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'revoke_tenant_wrapper';
+COMMENT ON FUNCTION warden.revoke_tenant(uuid) IS 'Ends what all users of a tenant were issued until now; its owners and admins, warden_admin';
+
+REVOKE ALL ON FUNCTION warden.open_session(text, interval), warden.resume(text), warden.revoke_session(text),
+    warden.revoke_user(uuid, text), warden.revoke_tenant(uuid) FROM PUBLIC;
+-- The token is what opens; owners and admins revoke through the application's role.
+GRANT EXECUTE ON FUNCTION warden.open_session(text, interval), warden.resume(text), warden.revoke_session(text),
+    warden.revoke_user(uuid, text), warden.revoke_tenant(uuid) TO PUBLIC;
+
 CREATE FUNCTION warden.add_issuer(issuer text, jwks jsonb, audience text, options jsonb DEFAULT '{}') RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'add_issuer_wrapper';
@@ -44,6 +109,21 @@ CREATE FUNCTION warden.assume(tenant uuid, user_id text, role text DEFAULT NULL)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'assume_wrapper';
 COMMENT ON FUNCTION warden.assume(uuid, text, text) IS 'Puts this transaction under a member''s context, its role as it is or lower; warden_broker';
+
+CREATE FUNCTION warden.login_for_session(token text) RETURNS uuid
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'login_for_session_wrapper';
+-- Nobody's by default: behind a pooler it would hand one user's context to the next.
+REVOKE ALL ON FUNCTION warden.login_for_session(text) FROM PUBLIC;
+COMMENT ON FUNCTION warden.login_for_session(text) IS 'For dedicated connections: the context lasts until DISCARD ALL, logout, the token''s expiry or a revocation';
+
+CREATE FUNCTION warden.pre_request() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'pre_request_wrapper';
+REVOKE ALL ON FUNCTION warden.pre_request() FROM PUBLIC;
+-- PostgREST calls it as the role of the request.
+GRANT EXECUTE ON FUNCTION warden.pre_request() TO PUBLIC;
+COMMENT ON FUNCTION warden.pre_request() IS 'For PostgREST''s db-pre-request: logs in with the bearer token of request.headers; without one, no context';
 
 CREATE FUNCTION warden.logout() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -159,8 +239,29 @@ CREATE VIEW warden.issuers WITH (security_barrier) AS
         FROM warden.issuer_registry i WHERE (SELECT warden.sees_all_tenants());
 COMMENT ON VIEW warden.issuers IS 'Trusted issuers with the ids and algorithms of their keys, never a key; warden_admin and warden_auditor';
 
-REVOKE ALL ON warden.tenants, warden.members, warden.issuers FROM PUBLIC;
+CREATE VIEW warden.sessions WITH (security_barrier) AS
+    WITH own AS MATERIALIZED (
+        SELECT warden.sees_all_tenants() AS everywhere, warden.manages_members() AS here, warden.tenant_id() AS tenant, warden.user_id() AS user_id
+    ), visible AS (
+        SELECT s.* FROM warden.session_registry s WHERE (SELECT everywhere FROM own)
+        UNION ALL
+        SELECT s.* FROM warden.session_registry s
+            WHERE s.tenant = (SELECT tenant FROM own) AND (SELECT here AND NOT everywhere FROM own)
+        UNION ALL
+        SELECT s.* FROM warden.session_registry s
+            WHERE s.tenant = (SELECT tenant FROM own) AND s.user_id = (SELECT user_id FROM own) AND (SELECT NOT here AND NOT everywhere FROM own)
+    )
+    SELECT v.id, v.tenant, v.user_id, v.issuer, v.opened_at, v.expires_at, v.last_used_at,
+        CASE WHEN EXISTS (SELECT FROM warden.revocation_registry r WHERE
+                (r.kind = 'session' AND r.subject = v.id::text AND (r.tenant = v.tenant OR r.tenant IS NULL))
+                OR (r.kind = 'user' AND r.tenant = v.tenant AND r.subject = v.user_id AND r.revoked_at >= date_trunc('second', v.opened_at))
+                OR (r.kind = 'tenant' AND r.tenant = v.tenant AND r.revoked_at >= date_trunc('second', v.opened_at))) THEN 'revoked'
+            WHEN v.expires_at <= clock_timestamp() THEN 'expired' ELSE 'open' END AS state
+        FROM visible v;
+COMMENT ON VIEW warden.sessions IS 'Opened sessions: all for warden_admin and warden_auditor, the tenant''s for its owners and admins, one''s own for the others; last use is up to a minute old';
+
+REVOKE ALL ON warden.tenants, warden.members, warden.issuers, warden.sessions FROM PUBLIC;
 -- A tenant's session sees its own tenant and members; the views filter.
-GRANT SELECT ON warden.tenants, warden.members TO PUBLIC;
+GRANT SELECT ON warden.tenants, warden.members, warden.sessions TO PUBLIC;
 -- How the platform authenticates is not the tenants' business.
 GRANT SELECT ON warden.issuers TO warden_admin, warden_auditor;

@@ -19,7 +19,21 @@ INSERT INTO elevation.calls VALUES
     (12, $$warden.tenant('acme')$$, '{officer,auditor,app_broker,superuser}'),
     (13, $$warden.add_member('00000000-0000-0000-0000-000000000001', 'new', 'viewer')$$, '{officer,superuser}'),
     (14, $$warden.set_member_role('00000000-0000-0000-0000-000000000001', 'acme-viewer', 'owner')$$, '{officer,superuser}'),
-    (15, $$warden.remove_member('00000000-0000-0000-0000-000000000001', 'acme-viewer')$$, '{officer,superuser}');
+    (15, $$warden.remove_member('00000000-0000-0000-0000-000000000001', 'acme-viewer')$$, '{officer,superuser}'),
+    (16, $$warden.protect('elevation.open')$$, '{officer,dba,superuser}'),
+    (17, $$statement FROM warden.preview('elevation.open')$$, '{officer,dba,superuser}'),
+    (18, $$warden.protect('elevation.closed', 'append_only')$$, '{officer,superuser}'),
+    (19, $$warden.unprotect('elevation.closed')$$, '{officer,superuser}'),
+    (20, $$warden.create_template('elevation', '{"read": "member"}', 'x')$$, '{officer,superuser}'),
+    (21, $$warden.drop_template('elevation-old')$$, '{officer,superuser}'),
+    (22, $$count(*) FROM warden.coverage$$, '{officer,auditor,superuser}');
+CREATE TABLE elevation.open (id int, tenant_id uuid NOT NULL);
+CREATE TABLE elevation.closed (id int, tenant_id uuid NOT NULL);
+ALTER TABLE elevation.open OWNER TO dba;
+ALTER TABLE elevation.closed OWNER TO dba;
+SET client_min_messages = warning;
+SELECT warden.protect('elevation.closed');
+SELECT warden.create_template('elevation-old', '{"read": "member"}', 'x');
 -- Runs a call and undoes it.
 CREATE FUNCTION elevation.attempt(call text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -81,6 +95,7 @@ CREATE INDEX bait_index ON app.bait (app.bait_hook(id));
 CREATE OR REPLACE FUNCTION app.bait_hook(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN RAISE NOTICE 'rename_role: %', elevation.attempt($c$warden.rename_role(4, 'guest')$c$); RETURN $1; END$$;
 RESET SESSION AUTHORIZATION;
+SET client_min_messages = notice;
 \set VERBOSITY terse
 REINDEX INDEX app.bait_index;
 \set VERBOSITY sqlstate
@@ -103,4 +118,5 @@ SET ROLE warden_admin;
 RESET SESSION AUTHORIZATION;
 SELECT warden.close_tenant('00000000-0000-0000-0000-00000000c0d2', 'end of test');
 SET client_min_messages = warning;
+SELECT warden.drop_template('elevation-old');
 DROP SCHEMA elevation CASCADE;

@@ -6,7 +6,7 @@ use warden_core::identity::context::{Context, Door};
 use warden_core::identity::{Issuer, RoleFrom, Verified};
 use warden_core::tenancy::{TenantId, Tier, UserId};
 
-use super::{cache, slot};
+use super::{cache, revocation, slot};
 use crate::pg::error::answer;
 use crate::pg::role::{self, Role};
 use crate::pg::{guc, xact};
@@ -23,6 +23,31 @@ fn login(token: Option<&str>, tenant: Option<pgrx::Uuid>) -> pgrx::Uuid {
         slot::take(context)?;
         Ok(directory::uuid(tenant))
     })())
+}
+
+/// For connections of one user alone: the context outlives the transaction.
+#[pg_extern(sql = false)]
+fn login_for_session(token: Option<&str>) -> pgrx::Uuid {
+    answer((|| {
+        refuse_exempt()?;
+        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
+        let context = enter(&verified, &issuer, None, ends)?;
+        let tenant = context.tenant;
+        slot::take_session(context)?;
+        Ok(directory::uuid(tenant))
+    })())
+}
+
+/// PostgREST's db-pre-request: the bearer token of the request's headers (RFC 6750), if there is one.
+#[pg_extern(sql = false)]
+fn pre_request() {
+    answer((|| {
+        let headers = guc::optional(c"request.headers").unwrap_or_default();
+        let Some(token) = warden_core::identity::bearer::token(&headers)? else { return Ok(()) };
+        open("pre_request")?;
+        let (verified, issuer, ends) = cache::verified(token.as_str())?;
+        slot::take(enter(&verified, &issuer, None, ends)?)
+    })());
 }
 
 #[pg_extern(sql = false)]
@@ -64,10 +89,16 @@ fn logout() {
     answer(slot::close());
 }
 
-/// What holds for every door.
-fn open(what: &str) -> Result<()> {
-    role::refuse_restricted()?;
+/// What holds for every door to a transaction's context.
+pub fn open(what: &str) -> Result<()> {
     xact::require_block(what)?;
+    refuse_exempt()
+}
+
+/// # Errors
+/// 42501 for a role that row-level security does not bind, unless the server allows it.
+pub fn refuse_exempt() -> Result<()> {
+    role::refuse_restricted()?;
     if role::is_exempt(role::current()) && !guc::ALLOW_EXEMPT_LOGIN.get() {
         return Err(WardenError::new(
             SqlState::InsufficientPrivilege,
@@ -80,7 +111,7 @@ fn open(what: &str) -> Result<()> {
 }
 
 /// The context that a verified token opens.
-fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, ends: i64) -> Result<Context> {
+pub fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, ends: i64) -> Result<Context> {
     if let Some(roles) = &issuer.options.database_roles
         && !roles.contains(&role::name(role::current()))
     {
@@ -105,6 +136,9 @@ fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, ends: i
         }
     };
     require_active(&tenant)?;
+    if revocation::covers(tenant.id, verified.user.as_str(), verified.session.as_deref(), verified.issued_at)? {
+        return Err(WardenError::new(SqlState::InvalidAuthorization, "invalid token").detail("The token was revoked."));
+    }
     Ok(Context {
         serial: 0,
         door,
@@ -146,7 +180,7 @@ fn tenant_of(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>) -> 
     directory::tenant_by_id(id)?.ok_or_else(stranger)
 }
 
-fn require_active(tenant: &Tenant) -> Result<()> {
+pub fn require_active(tenant: &Tenant) -> Result<()> {
     if tenant.is_active() {
         return Ok(());
     }
@@ -154,6 +188,6 @@ fn require_active(tenant: &Tenant) -> Result<()> {
         .detail(format!("The tenant is {}.", tenant.state)))
 }
 
-fn stranger() -> WardenError {
+pub fn stranger() -> WardenError {
     WardenError::new(SqlState::InvalidAuthorization, "login denied").detail("The user is not a member of the tenant.")
 }

@@ -3,7 +3,10 @@
 pub mod cache;
 mod door;
 mod issuer;
+pub mod last_use;
+mod opened;
 mod reading;
+mod revocation;
 pub mod run;
 pub mod session;
 pub mod slot;

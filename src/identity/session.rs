@@ -102,8 +102,10 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
         // Looked at when the statement is done that it is a part of: a serial column's sequence goes with its table.
         return Ok(());
     }
-    if matches!(statement.kind(), Kind::CreateType | Kind::CreateFunction) && temp::exists() {
-        TEMPORARY_CODE.set(true);
+    match statement.kind() {
+        Kind::CreateType | Kind::CreateFunction if temp::exists() => TEMPORARY_CODE.set(true),
+        Kind::DiscardAll => super::slot::end_session(),
+        _ => {}
     }
     let created = TRACES.with_borrow_mut(|traces| std::mem::take(&mut traces.created));
     if created.is_empty() || !super::slot::is_taken() || !temp::exists() {

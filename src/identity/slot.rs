@@ -35,6 +35,7 @@ pub fn take(mut wanted: Context) -> Result<()> {
             .detail("A transaction logs in once, also after logout.")
             .hint("End the transaction, or roll back to a savepoint before its login."));
     }
+    refuse_inside_session_login()?;
     wanted.serial = SERIAL.get() + 1;
     SERIAL.set(wanted.serial);
     session::entering()?;
@@ -47,12 +48,46 @@ pub fn take(mut wanted: Context) -> Result<()> {
     Ok(())
 }
 
-/// Ends the context; the slot stays taken. Without a context: nothing.
+/// Puts the session under a context, until DISCARD ALL, logout or the credential's end.
+///
+/// # Errors
+/// 55000 inside a transaction that has a context of its own, and in a session that has one.
+pub fn take_session(mut wanted: Context) -> Result<()> {
+    if is_taken() {
+        return Err(WardenError::new(SqlState::NotInPrerequisiteState, "this transaction has a context already"));
+    }
+    refuse_inside_session_login()?;
+    wanted.serial = SERIAL.get() + 1;
+    SERIAL.set(wanted.serial);
+    context::set(&wanted, true)
+}
+
+/// A context that counts without a login of this transaction is the session's.
+fn refuse_inside_session_login() -> Result<()> {
+    if is_taken() || standing::live()?.is_none() {
+        return Ok(());
+    }
+    Err(WardenError::new(SqlState::NotInPrerequisiteState, "this session has a context already")
+        .detail("It was made by login_for_session.")
+        .hint("DISCARD ALL ends it."))
+}
+
+/// Ends the context; a transaction's slot stays taken. Without a context: nothing.
 pub fn close() -> Result<()> {
     let closed = SLOT.with_borrow(|slot| slot.as_ref().map(|slot| Context { door: Door::Closed, ..slot.by.clone() }));
     match closed {
         Some(closed) => context::set(&closed, false),
-        None => Ok(()),
+        None => {
+            end_session();
+            Ok(())
+        }
+    }
+}
+
+/// Ends what login_for_session made.
+pub fn end_session() {
+    if !is_taken() && context::current().is_some() {
+        context::clear_session();
     }
 }
 

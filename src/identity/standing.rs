@@ -79,6 +79,9 @@ fn still_stands(current: &Current) -> Result<bool> {
     {
         return Ok(false);
     }
+    if super::revocation::covers(current.tenant(), current.user(), current.session(), current.issued_at)? {
+        return Ok(false);
+    }
     match current.door() {
         Door::Claim => Ok(true),
         Door::Member | Door::Broker => {

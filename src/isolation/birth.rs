@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::isolation::Plan;
+use warden_core::isolation::Above;
 
 use super::protect::{self, Request};
 use super::registry::{self, Protected};
@@ -25,15 +25,15 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
     }
     if relation::changes_families(statement) {
         xact::next_command();
-        settle()?;
+        settle(statement.tag() == pg_sys::NodeTag::T_CreateStmt)?;
     }
     Ok(())
 }
 
-fn settle() -> Result<()> {
+fn settle(is_born: bool) -> Result<()> {
     // Parents first: a child adopted may have children of its own, which its own family covers.
     while let Some(child) = unprotected_child()? {
-        adopt(child)?;
+        adopt(child, is_born)?;
     }
     settle_roots()
 }
@@ -50,7 +50,7 @@ fn unprotected_child() -> Result<Option<pg_sys::Oid>> {
 }
 
 /// Protects a child, and what is below it, as the table above it is.
-pub fn adopt(child: pg_sys::Oid) -> Result<()> {
+pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
     let by = role::name(role::current());
     let _running = api::begin();
     spi::as_owner(|| {
@@ -67,8 +67,8 @@ pub fn adopt(child: pg_sys::Oid) -> Result<()> {
             }
             guard::refuse_standing(*table)?;
         }
-        let given = Plan { steps: vec![], added: parent.added.clone() };
-        let prepared = protect::plan_below(&request.template, column, &family, Some(&given))?;
+        let above = if is_born { Above::Born(&parent.added) } else { Above::Joined(&parent.added) };
+        let prepared = protect::plan_below(&request.template, column, &family, above, None)?;
         let root = parent.root.unwrap_or(parent.id);
         protect::establish(&request, &family, &prepared, Some(root), Some(&by))?;
         Ok(())

@@ -3,7 +3,7 @@
 use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{
-    self as core, Action, Added, ForeignKey, ForeignKeys, Name, Side, Step, Template, TenantType,
+    self as core, Action, Added, ForeignKey, ForeignKeys, Name, Rule, Side, Step, Template, TenantType,
 };
 
 use super::{facts, registry};
@@ -17,7 +17,23 @@ pub struct Found {
     pub child: pg_sys::Oid,
     pub parent: pg_sys::Oid,
     /// Whether comparing its columns runs no code but that of operators: neither casts nor types of a user's own.
-    compares_plainly: bool,
+    pub compares_plainly: bool,
+}
+
+impl Found {
+    /// # Errors
+    /// 0A000 for a key whose comparison would run a cast of a user's own as the extension's owner.
+    pub fn require_plain(&self) -> Result<()> {
+        if self.compares_plainly {
+            return Ok(());
+        }
+        Err(WardenError::new(SqlState::FeatureNotSupported, "the foreign key cannot be made composite")
+            .detail(format!(
+                "Key \"{}\" of table {} joins columns of different types of a user's own.",
+                self.key.name, self.key.child.table
+            ))
+            .hint("Give both columns the same type first."))
+    }
 }
 
 /// Every foreign key that begins or ends at one of the tables, those of partitions that their parent has given them
@@ -102,17 +118,11 @@ pub fn compose(pending: &Pending) -> Result<Vec<Change>> {
     // Names and keys that earlier changes of this plan give the parents: they are not in the catalogs yet.
     let mut planned: Vec<(pg_sys::Oid, core::Index)> = Vec::new();
     for found in of(pending.tables, Some(pending))? {
-        if !found.key.crosses() || keeps(found.child, pending)? || keeps(found.parent, pending)? {
+        let is_kept = keeps(found.child, pending)? || keeps(found.parent, pending)?;
+        if !found.key.crosses() || is_kept && !gives_tenancy(&found, pending) {
             continue;
         }
-        if !found.compares_plainly {
-            return Err(WardenError::new(SqlState::FeatureNotSupported, "the foreign key cannot be made composite")
-                .detail(format!(
-                    "Key \"{}\" of table {} joins columns of different types of a user's own.",
-                    found.key.name, found.key.child.table
-                ))
-                .hint("Give both columns the same type first."));
-        }
+        found.require_plain()?;
         super::protect::refuse_untrusted(&[found.child, found.parent])?;
         let schema = Relation::find(found.parent).ok_or_else(|| internal("a referenced table is gone"))?.schema;
         let mut indexes = facts::indexes(found.parent)?;
@@ -183,6 +193,11 @@ pub fn decompose(tables: &[pg_sys::Oid]) -> Result<()> {
         registry::keep_added(found.child, &added)?;
     }
     Ok(())
+}
+
+/// Whether it is a key by which a child has its tenant.
+fn gives_tenancy(found: &Found, pending: &Pending) -> bool {
+    pending.template.rule == Rule::Child && pending.tables.contains(&found.child)
 }
 
 fn keeps(table: pg_sys::Oid, pending: &Pending) -> Result<bool> {

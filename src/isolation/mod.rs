@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod birth;
+mod child;
 mod facts;
 mod foreign_key;
 pub mod guard;

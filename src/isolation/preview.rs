@@ -8,7 +8,7 @@ use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::Step;
 
 use super::protect::{self, Request};
-use super::{facts, foreign_key, registry};
+use super::{child, facts, foreign_key, registry};
 use crate::pg::error::answer;
 use crate::pg::guc::PROTECT_SCAN_LIMIT;
 use crate::pg::role;
@@ -37,9 +37,11 @@ fn steps(request: &Request) -> Result<Vec<Step>> {
     let family = facts::family(request.relation)?;
     protect::require_family(request, &family)?;
     protect::refuse_untrusted(&family)?;
-    let prepared = protect::plan(request, &family)?;
+    let source = child::source(request)?;
+    let missing = source.as_ref().and_then(|source| source.missing_column(&request.column));
+    let prepared = protect::plan(request, &family, missing.as_ref())?;
     let limit = i64::from(PROTECT_SCAN_LIMIT.get()) * 1024 * 1024;
-    let mut steps = Vec::new();
+    let mut steps = source.map(|source| source.steps(&request.column)).unwrap_or_default();
     if facts::size(&family)? > limit
         && let Some((column, _)) = &prepared.tenant
     {

@@ -5,11 +5,11 @@ use std::ffi::CStr;
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::isolation::{self as core, Options, Plan, Table, Template, TenantType};
+use warden_core::isolation::{self as core, Above, Column, Options, Plan, Table, Template, TenantType};
 
 use super::foreign_key::{self, Pending};
 use super::registry::{self, Protected};
-use super::{api, facts, guard, template, unprotect};
+use super::{api, child, facts, guard, template, unprotect};
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice};
 use crate::pg::guc::PROTECT_SCAN_LIMIT;
@@ -40,6 +40,8 @@ pub struct Request {
     pub relation: pg_sys::Oid,
     pub template: Template,
     pub column: String,
+    /// The table that option `parent` names, as the caller's search path has it.
+    pub parent: Option<pg_sys::Oid>,
     is_officer: bool,
     caller: pg_sys::Oid,
 }
@@ -58,7 +60,8 @@ impl Request {
         let column = need(tenant_column, "tenant_column")?.to_string_lossy().into_owned();
         let options = Options::from_call(&need(options, "options")?.0, &directory::labels()?)?;
         let template = Template::resolve(name, template::definition(name)?.as_ref(), &options)?;
-        Ok(Self { relation, template, column, is_officer: role::is(Role::Admin), caller: role::current() })
+        let parent = template.parent.as_deref().map(child::resolve).transpose()?;
+        Ok(Self { relation, template, column, parent, is_officer: role::is(Role::Admin), caller: role::current() })
     }
 
     /// # Errors
@@ -172,7 +175,11 @@ fn prepare(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
         guard::refuse_standing(*table)?;
         guard::refuse_published(*table, request.caller)?;
     }
-    let prepared = plan(request, family)?;
+    let source = child::complete(request)?;
+    let mut prepared = plan(request, family, None)?;
+    if source.is_some_and(|source| source.adds_column) {
+        prepared.tables.iter_mut().for_each(|(_, _, plan)| plan.added.column = true);
+    }
     refuse_large(family, &prepared)?;
     refuse_nulls(&prepared)?;
     Ok(prepared)
@@ -200,22 +207,32 @@ pub fn require_family(request: &Request, family: &[pg_sys::Oid]) -> Result<()> {
     Ok(())
 }
 
+/// `missing`: a column that the tables are about to get.
+///
 /// # Errors
 /// As the core's plan.
-pub fn plan(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
-    plan_below(&request.template, &request.column, family, None)
+pub fn plan(request: &Request, family: &[pg_sys::Oid], missing: Option<&Column>) -> Result<Prepared> {
+    plan_below(&request.template, &request.column, family, Above::Nothing, missing)
 }
 
 /// `above`: what the table above the family was given when it was protected.
-pub fn plan_below(template: &Template, column: &str, family: &[pg_sys::Oid], above: Option<&Plan>) -> Result<Prepared> {
+pub fn plan_below(
+    template: &Template,
+    column: &str,
+    family: &[pg_sys::Oid],
+    above: Above,
+    missing: Option<&Column>,
+) -> Result<Prepared> {
     let mut tables: Vec<(pg_sys::Oid, Table, Plan)> = Vec::new();
     let mut tenant = None;
     for oid in family {
-        let table = facts::table(*oid)?;
+        let mut table = facts::table(*oid)?;
+        table.columns.extend(missing.cloned());
         let parent = facts::parent_among(*oid, family)?;
         let parent_plan =
             parent.and_then(|parent| tables.iter().find(|(oid, ..)| *oid == parent)).map(|(.., plan)| plan);
-        let plan = core::protect(&table, template, column, parent_plan.or(above))?;
+        let plan =
+            core::protect(&table, template, column, parent_plan.map_or(above, |plan| Above::Planned(&plan.added)))?;
         if tables.is_empty() {
             tenant = core::check_column(&table, template, column)?.map(|kind| (column.to_owned(), kind));
         }
@@ -306,7 +323,7 @@ pub fn establish(
 impl Request {
     /// A request of the extension's own: a child's, which its parent's protection decides.
     pub fn inherited(relation: pg_sys::Oid, template: Template, column: &str) -> Self {
-        Self { relation, template, column: column.to_owned(), is_officer: true, caller: role::current() }
+        Self { relation, template, column: column.to_owned(), parent: None, is_officer: true, caller: role::current() }
     }
 }
 

@@ -72,13 +72,10 @@ fn drop_template(name: Option<&str>) {
 /// For the view: what is built in.
 #[pg_extern(sql = false)]
 fn builtin_templates()
--> TableIterator<'static, (name!(name, String), name!(definition, Option<JsonB>), name!(description, String))> {
-    TableIterator::new(Template::builtins().map(|(name, description)| {
-        let definition = Template::resolve(name, None, &Options::default()).ok().map(|template| {
-            let mut value = template.to_json();
-            JsonB(value["options"].take())
-        });
-        (name.to_owned(), definition, description.to_owned())
+-> TableIterator<'static, (name!(name, String), name!(definition, JsonB), name!(description, String))> {
+    TableIterator::new(Template::builtins().map(|(template, description)| {
+        let definition = JsonB(template.to_json()["options"].take());
+        (template.name, definition, description.to_owned())
     }))
 }
 
@@ -92,11 +89,10 @@ pub fn definition(name: &str) -> Result<Option<Options>> {
     found.into_iter().next().map(|definition| Options::from_stored(&definition.0)).transpose()
 }
 
-/// One expression on its own: it stands both with and without parentheses around it, so that it closes none of ours
-/// and brings no clause of its own.
+/// One expression on its own: it stands where the grammar takes an expression and nothing else, both bare (so that it
+/// closes no parenthesis of ours) and in parentheses (so that it brings no clause of its own).
 fn require_expression(command: Command, predicate: &str) -> Result<()> {
-    if !predicate.contains(';')
-        && relation::parses(&format!("SELECT {predicate}\n"))
+    if relation::parses(&format!("SELECT CASE WHEN {predicate}\n THEN 1 END"))
         && relation::parses(&format!("SELECT ({predicate}\n)"))
     {
         return Ok(());

@@ -19,20 +19,23 @@ pub enum Registry {
     Role,
     Permission,
     Issuer,
+    Revocation,
     Relation,
 }
 
-const REGISTRIES: [(Registry, &str); 6] = [
+const REGISTRIES: [(Registry, &str); 7] = [
     (Registry::Tenant, "tenant_registry"),
     (Registry::Member, "member_registry"),
     (Registry::Role, "role_registry"),
     (Registry::Permission, "permission_registry"),
     (Registry::Issuer, "issuer_registry"),
+    (Registry::Revocation, "revocation_registry"),
     (Registry::Relation, "relation_registry"),
 ];
 
 /// The registries that a context is judged by.
-const JUDGES: [Registry; 4] = [Registry::Tenant, Registry::Member, Registry::Role, Registry::Issuer];
+const JUDGES: [Registry; 5] =
+    [Registry::Tenant, Registry::Member, Registry::Role, Registry::Issuer, Registry::Revocation];
 
 #[derive(Clone, Copy)]
 struct Mark {

@@ -174,6 +174,11 @@ pub fn set(context: &Context, for_session: bool) -> Result<()> {
     }
 }
 
+/// Takes the session's own value away: nothing is left to come back.
+pub fn clear_session() {
+    guc::set(NAME, c"", pg_sys::GucContext::PGC_SUSET, pg_sys::GucAction::GUC_ACTION_SET);
+}
+
 struct Writing;
 
 impl Writing {

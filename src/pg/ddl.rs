@@ -265,8 +265,10 @@ unsafe fn text(value: *const c_char) -> String {
 /// The roles that a statement about roles touches, by name.
 #[derive(Debug, Default)]
 pub struct RoleCommand {
-    /// Whose membership, name, attributes or existence changes.
+    /// Whose name, attributes or existence changes.
     pub touched: Vec<String>,
+    /// Who gets members, or loses them.
+    pub granted: Vec<String>,
 }
 
 /// `None`: no statement about roles.
@@ -275,22 +277,23 @@ pub fn role_command(statement: &Statement) -> Option<RoleCommand> {
     let node = statement.node();
     // SAFETY: each cast is to the type that the tag names; the tree is valid during the hook.
     unsafe {
+        let mut granted = Vec::new();
         let touched = match statement.tag() {
             T_GrantRoleStmt => {
-                let granted =
+                let roles =
                     PgList::<pg_sys::AccessPriv>::from_pg((*node.cast::<pg_sys::GrantRoleStmt>()).granted_roles);
-                granted.iter_ptr().map(|granted| text((*granted).priv_name)).collect()
+                granted.extend(roles.iter_ptr().map(|role| text((*role).priv_name)));
+                Vec::new()
             }
             T_CreateRoleStmt => {
                 let create = &*node.cast::<pg_sys::CreateRoleStmt>();
-                let mut touched = vec![text(create.role)];
                 let options = PgList::<pg_sys::DefElem>::from_pg(create.options);
                 for option in options.iter_ptr() {
                     if text((*option).defname) == "addroleto" {
-                        touched.extend(specified((*option).arg.cast()));
+                        granted.extend(specified((*option).arg.cast()));
                     }
                 }
-                touched
+                vec![text(create.role)]
             }
             T_AlterRoleStmt => vec![role_name((*node.cast::<pg_sys::AlterRoleStmt>()).role)],
             T_AlterRoleSetStmt => vec![role_name((*node.cast::<pg_sys::AlterRoleSetStmt>()).role)],
@@ -304,7 +307,7 @@ pub fn role_command(statement: &Statement) -> Option<RoleCommand> {
             }
             _ => return None,
         };
-        Some(RoleCommand { touched })
+        Some(RoleCommand { touched, granted })
     }
 }
 

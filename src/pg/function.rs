@@ -37,12 +37,15 @@ pub fn signature(function: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(pg_sys::format_procedure_qualified(function)) }.to_string_lossy().into_owned()
 }
 
-/// Whether the function's owner, or its extension's, is a superuser or has the rights of one of the roles.
+/// Whether what a user owns is approved: superusers and members of the roles approve.
+pub fn approves(user: pg_sys::Oid, roles: &[role::Role]) -> bool {
+    role::is_superuser(user) || roles.iter().any(|approving| role::has(user, *approving))
+}
+
+/// Whether the function's owner, or its extension's, approves it.
 pub fn is_approved(function: pg_sys::Oid, roles: &[role::Role]) -> Result<bool> {
-    let approves =
-        |user: pg_sys::Oid| role::is_superuser(user) || roles.iter().any(|approving| role::has(user, *approving));
-    if owner(function).is_some_and(approves) {
+    if owner(function).is_some_and(|owner| approves(owner, roles)) {
         return Ok(true);
     }
-    Ok(extension_owner(function)?.is_some_and(approves))
+    Ok(extension_owner(function)?.is_some_and(|owner| approves(owner, roles)))
 }

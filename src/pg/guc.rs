@@ -21,6 +21,10 @@ pub static MISSING_CONTEXT: GucSetting<MissingContext> = GucSetting::<MissingCon
 pub static ALLOW_EXEMPT_LOGIN: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static ALLOW_CONTEXT_CHANGE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
+/// Seconds.
+pub static SESSION_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30 * 60);
+/// Seconds.
+pub static SESSION_MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(12 * 3600);
 /// Megabytes.
 pub static PROTECT_SCAN_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
 
@@ -70,6 +74,26 @@ pub fn define() {
         GucContext::Sighup,
         GucFlags::UNIT_MB,
     );
+    GucRegistry::define_int_guc(
+        c"warden.session_idle_timeout",
+        c"How long an opened session may lie unused before it ends.",
+        c"Of the whole server: a session does not lengthen its own life.",
+        &SESSION_IDLE_TIMEOUT,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"warden.session_max_ttl",
+        c"The longest life of an opened session; shortens what open_session is asked for.",
+        c"Of the whole server: whoever opens a session does not choose how long it can be stolen for.",
+        &SESSION_MAX_TTL,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
     super::context::define();
     // SAFETY: called once from _PG_init, after every setting of the prefix has been defined.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"warden".as_ptr()) };
@@ -84,6 +108,17 @@ pub fn current(name: &CStr) -> Result<CString> {
     }
     // SAFETY: not null, and a C string by GetConfigOption's contract.
     Ok(unsafe { CStr::from_ptr(value) }.to_owned())
+}
+
+/// The value of a setting that may not exist.
+pub fn optional(name: &CStr) -> Option<String> {
+    // SAFETY: as in `current`; null for a setting that is not there.
+    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and a C string by GetConfigOption's contract.
+    Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
 }
 
 /// Sets a setting until the current nest level of settings is closed.

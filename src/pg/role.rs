@@ -1,6 +1,6 @@
 //! Who is calling.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
@@ -18,6 +18,8 @@ pub enum Role {
 }
 
 impl Role {
+    const ALL: [Role; 5] = [Role::Admin, Role::Operator, Role::Auditor, Role::Broker, Role::Migrator];
+
     fn name(self) -> &'static CStr {
         match self {
             Role::Admin => c"warden_admin",
@@ -52,6 +54,20 @@ pub fn has(user: pg_sys::Oid, role: Role) -> bool {
     unsafe {
         let oid = pg_sys::get_role_oid(role.name().as_ptr(), true);
         oid != pg_sys::Oid::INVALID && pg_sys::has_privs_of_role(user, oid)
+    }
+}
+
+/// Whether a role is a member of one of the extension's roles, however indirectly: who gets it gets that one too.
+pub fn leads_to_own(name: &str) -> bool {
+    let Ok(name) = CString::new(name) else { return false };
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe {
+        let member = pg_sys::get_role_oid(name.as_ptr(), true);
+        member != pg_sys::Oid::INVALID
+            && Role::ALL.into_iter().any(|role| {
+                let own = pg_sys::get_role_oid(role.name().as_ptr(), true);
+                own != pg_sys::Oid::INVALID && pg_sys::is_member_of_role_nosuper(member, own)
+            })
     }
 }
 

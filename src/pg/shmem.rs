@@ -1,6 +1,7 @@
 //! What all processes of the server share.
 
 use pgrx::{PGRXSharedMemory, PgLwLock, PgSharedMemoryInitialization, pg_guard, pg_sys};
+use warden_core::identity::last_use::LastUses;
 use warden_core::worker::Table;
 
 /// Nothing in it but plain data and addresses in shared memory, which are the same in every process.
@@ -13,6 +14,22 @@ unsafe impl PGRXSharedMemory for Workers {}
 
 // SAFETY: the name begins with the extension's own.
 static WORKERS: PgLwLock<Workers> = unsafe { PgLwLock::new(c"pg_warden_workers") };
+
+/// When sessions were last used.
+#[derive(Clone, Copy, Default)]
+#[repr(transparent)]
+pub struct Uses(LastUses);
+
+// SAFETY: `LastUses` is plain data without pointers.
+unsafe impl PGRXSharedMemory for Uses {}
+
+// SAFETY: the name begins with the extension's own.
+static USES: PgLwLock<Uses> = unsafe { PgLwLock::new(c"pg_warden_last_uses") };
+
+/// Looks at the last uses of sessions, or changes them. `work` must neither take another lock nor raise an error.
+pub fn last_uses<T>(work: impl FnOnce(&mut LastUses) -> T) -> T {
+    work(&mut USES.exclusive().0)
+}
 
 /// Looks at the table, or changes it. `work` must neither take another lock nor raise an error.
 pub fn workers<T>(work: impl FnOnce(&mut Table) -> T) -> T {
@@ -41,6 +58,7 @@ unsafe extern "C-unwind" fn request() {
             pg_sys::ffi::pg_guard_ffi_boundary(|| previous());
         }
         WORKERS.on_shmem_request();
+        USES.on_shmem_request();
     }
 }
 
@@ -52,5 +70,6 @@ unsafe extern "C-unwind" fn startup() {
             pg_sys::ffi::pg_guard_ffi_boundary(|| previous());
         }
         WORKERS.on_shmem_startup(Workers::default());
+        USES.on_shmem_startup(Uses::default());
     }
 }

@@ -143,6 +143,13 @@ pub fn as_owner<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     work()
 }
 
+/// Runs `work` with the rights of a table's owner, as maintenance commands run a table's own code: it can change no
+/// setting of the session and leave nothing behind.
+pub fn as_table_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _owner = Owner::become_user(owner, pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
+    work()
+}
+
 /// As [`as_owner`], and [`read`] sees what has been committed by now whatever the transaction's own snapshot is: a
 /// cache that is filled with an old snapshot would keep the old value as fresh. Not in parallel mode.
 pub fn as_owner_latest<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -160,21 +167,25 @@ struct Owner {
 
 impl Owner {
     fn take() -> Result<Self> {
-        let owner = role::extension_owner()?;
+        Ok(Self::become_user(role::extension_owner()?, 0))
+    }
+
+    fn become_user(owner: pg_sys::Oid, more_security: i32) -> Self {
         let (mut user, mut security) = (pg_sys::Oid::INVALID, 0);
         // SAFETY: plain reads and writes of this backend's identity; the nest level is closed in Drop, or by the
         // transaction's abort when an ERROR unwinds.
         let nest_level = unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut security);
             let nest_level = pg_sys::NewGUCNestLevel();
-            pg_sys::SetUserIdAndSecContext(owner, security | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+            let security = security | more_security | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+            pg_sys::SetUserIdAndSecContext(owner, security);
             nest_level
         };
         let taken = Self { user, security, nest_level };
         for (name, value) in [(c"search_path", c"pg_catalog, pg_temp"), (c"row_security", c"on")] {
             super::guc::set_saved(name, value);
         }
-        Ok(taken)
+        taken
     }
 }
 

@@ -1,6 +1,10 @@
 //! The clock.
 
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys;
+use warden_core::error::Result;
+
+use super::error::internal;
 
 /// Microseconds between the Unix epoch and PostgreSQL's (2000-01-01).
 const EPOCH: i64 = 946_684_800 * 1_000_000;
@@ -23,6 +27,15 @@ pub fn coarse_now() -> i64 {
 /// Now, in whole seconds since the Unix epoch.
 pub fn unix_seconds() -> i64 {
     (now() + EPOCH).div_euclid(1_000_000)
+}
+
+pub fn to_unix_micros(micros: i64) -> i64 {
+    micros.saturating_add(EPOCH)
+}
+
+/// As SQL's timestamptz.
+pub fn timestamp(micros: i64) -> Result<TimestampWithTimeZone> {
+    TimestampWithTimeZone::try_from(micros).map_err(|_| internal("a time out of range"))
 }
 
 pub fn from_unix_micros(micros: i64) -> i64 {

@@ -38,6 +38,7 @@ pub const ATTRDEF: Catalog =
     Catalog { table: oid(2604), index: oid(2656), keys: &[(c"adrelid", KeyType::Oid), (c"adnum", KeyType::Short)] };
 pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(c"oid", KeyType::Oid)] };
 pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), keys: &[(c"oid", KeyType::Oid)] };
+pub const FUNCTION: Catalog = Catalog { table: oid(1255), index: oid(2690), keys: &[(c"oid", KeyType::Oid)] };
 pub const INDEX: Catalog = Catalog { table: oid(2610), index: oid(2679), keys: &[(c"indexrelid", KeyType::Oid)] };
 pub const INHERITS: Catalog = Catalog { table: oid(2611), index: oid(2680), keys: &[(c"inhrelid", KeyType::Oid)] };
 pub const POLICY: Catalog = Catalog { table: oid(3256), index: oid(3257), keys: &[(c"oid", KeyType::Oid)] };

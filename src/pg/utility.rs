@@ -50,6 +50,7 @@ pub enum Kind {
         relation: Option<pg_sys::Oid>,
     },
     DiscardTemporary,
+    DiscardAll,
     /// Of any form, domains included.
     CreateType,
     CreateFunction,
@@ -116,6 +117,7 @@ impl Statement {
                     let target = (*self.node.cast::<pg_sys::DiscardStmt>()).target;
                     match target {
                         pg_sys::DiscardMode::DISCARD_TEMP => Kind::DiscardTemporary,
+                        pg_sys::DiscardMode::DISCARD_ALL => Kind::DiscardAll,
                         _ => Kind::Other,
                     }
                 }

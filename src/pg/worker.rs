@@ -109,6 +109,18 @@ pub fn wake(process: Process) {
     }
 }
 
+/// A server in recovery: nothing can be written.
+pub fn is_standby() -> bool {
+    // SAFETY: reads this process's view of the server's state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// Whether a process of the server has this number.
+pub fn is_alive(pid: i32) -> bool {
+    // SAFETY: looks the number up in shared memory.
+    unsafe { !pg_sys::BackendPidGetProc(pid).is_null() }
+}
+
 /// The database of this process; 0: none.
 pub fn own_database() -> u32 {
     // SAFETY: reads this process's state.

@@ -12,11 +12,14 @@ use crate::pg::utility::Statement;
 /// 42501 when somebody else than a superuser changes a `warden_*` role or who belongs to it.
 pub fn statement_starts(statement: &Statement) -> Result<()> {
     let Some(command) = ddl::role_command(statement) else { return Ok(()) };
-    let Some(own) = command.touched.iter().find(|name| is_own_role(name)) else { return Ok(()) };
+    let own = command.touched.iter().chain(&command.granted).find(|name| is_own_role(name));
+    // A member's own members are members too.
+    let own = own.or_else(|| command.granted.iter().find(|name| role::leads_to_own(name)));
+    let Some(own) = own else { return Ok(()) };
     if role::is_superuser(role::current()) {
         return Ok(());
     }
     Err(WardenError::new(SqlState::InsufficientPrivilege, format!("permission denied for role \"{own}\""))
-        .detail("Roles whose names begin with warden_ belong to pg_warden: they hold the rights to see and set its protections.")
+        .detail("It is one of pg_warden's roles, warden_*, or a member of one: they hold the rights to see and set protections.")
         .hint("Only a superuser grants, revokes, makes, alters or drops them."))
 }

@@ -15,7 +15,7 @@ pub struct Job {
 }
 
 /// In the order in which they run, at every wake-up.
-const JOBS: [Job; 0] = [];
+const JOBS: [Job; 1] = [Job { name: "last uses of sessions", run: crate::identity::last_use::flush }];
 
 const ROUND: Duration = Duration::from_secs(60);
 

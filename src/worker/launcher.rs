@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::pg::shmem::workers;
-use crate::pg::{catalog, error, worker};
+use crate::pg::{catalog, error, time, worker};
 
-/// When nobody wakes it: how long a worker that died stays away.
+/// When nobody wakes it: how long a worker that died or never came stays away.
 const ROUND: Duration = Duration::from_secs(10);
 
 pub fn run() {
@@ -17,6 +17,11 @@ pub fn run() {
     }
     let mut said_exhausted = false;
     loop {
+        for (database, pid) in workers(|table| table.running()) {
+            if !worker::is_alive(pid) {
+                workers(|table| table.stopped(database, pid));
+            }
+        }
         start_missing(&mut said_exhausted);
         if !worker::sleep(ROUND) {
             break;
@@ -26,7 +31,9 @@ pub fn run() {
 }
 
 fn start_missing(said_exhausted: &mut bool) {
-    let missing: Vec<u32> = workers(|table| table.missing().collect());
+    let now = time::now();
+    let until = now.saturating_add(i64::try_from(ROUND.as_micros()).unwrap_or(i64::MAX));
+    let missing = workers(|table| table.take_missing(now, until));
     if missing.is_empty() {
         return;
     }

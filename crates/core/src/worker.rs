@@ -12,6 +12,8 @@ pub struct Slot {
     pub worker: Process,
     /// The backend that has sent the worker away and will let it come back; 0: nobody.
     pub paused_by: i32,
+    /// Until then a process is on its way, and no second one is started; PostgreSQL microseconds.
+    pub starting_until: i64,
     /// PostgreSQL microseconds; 0: not yet.
     pub started_at: i64,
     pub woken_at: i64,
@@ -80,6 +82,7 @@ impl Table {
         match self.slot_mut(database) {
             Some(slot) if slot.paused_by == 0 && slot.worker.pid == 0 => {
                 slot.worker = worker;
+                slot.starting_until = 0;
                 slot.started_at = now;
                 slot.woken_at = now;
                 true
@@ -128,15 +131,28 @@ impl Table {
         let mut any = false;
         for slot in self.slots.iter_mut().filter(|slot| slot.database != 0 && slot.paused_by == by) {
             slot.paused_by = 0;
+            slot.starting_until = 0;
             any = true;
         }
         any
     }
 
-    /// The databases whose worker is to be started.
-    pub fn missing(&self) -> impl Iterator<Item = u32> + '_ {
-        let missing = |slot: &&Slot| slot.database != 0 && slot.worker.pid == 0 && slot.paused_by == 0;
-        self.slots.iter().filter(missing).map(|slot| slot.database)
+    /// The databases whose worker is to be started now: each counts as starting until `until`.
+    pub fn take_missing(&mut self, now: i64, until: i64) -> Vec<u32> {
+        let missing = |slot: &&mut Slot| {
+            slot.database != 0 && slot.worker.pid == 0 && slot.paused_by == 0 && slot.starting_until <= now
+        };
+        let start = |slot: &mut Slot| {
+            slot.starting_until = until;
+            slot.database
+        };
+        self.slots.iter_mut().filter(missing).map(start).collect()
+    }
+
+    /// The workers that should be running.
+    pub fn running(&self) -> Vec<(u32, i32)> {
+        let running = self.slots.iter().filter(|slot| slot.database != 0 && slot.worker.pid != 0);
+        running.map(|slot| (slot.database, slot.worker.pid)).collect()
     }
 }
 
@@ -158,10 +174,12 @@ mod tests {
     fn a_worker_is_wanted_once_and_started_once() {
         let mut table = with([5]);
         assert_eq!(table.want(5), Wanted::Known);
-        assert_eq!(table.missing().collect::<Vec<_>>(), [5]);
+        assert_eq!(table.take_missing(1, 10), [5]);
+        assert_eq!(table.take_missing(9, 20), [0; 0], "one is on its way");
         assert!(table.started(5, WORKER, 7));
+        assert_eq!(table.running(), [(5, 100)]);
         assert!(!table.started(5, Process { pid: 101, ..WORKER }, 8), "two workers in one database");
-        assert_eq!(table.missing().count(), 0);
+        assert_eq!(table.take_missing(30, 40), [0; 0]);
         assert!(table.woken(5, 100, 9) && !table.woken(5, 101, 9));
         assert_eq!(table.slot(5).map(|slot| (slot.started_at, slot.woken_at)), Some((7, 9)));
     }
@@ -171,9 +189,10 @@ mod tests {
         let mut table = with([5]);
         assert!(table.started(5, WORKER, 1));
         table.stopped(5, 99);
-        assert_eq!(table.missing().count(), 0, "another process has stopped");
+        assert_eq!(table.take_missing(1, 2), [0; 0], "another process has stopped");
         table.stopped(5, 100);
-        assert_eq!(table.missing().collect::<Vec<_>>(), [5]);
+        assert_eq!(table.take_missing(30, 40), [5]);
+        assert_eq!(table.take_missing(40, 50), [5], "it never came");
         table.free(5);
         assert_eq!(table.slot(5), None);
         assert!(!table.started(5, WORKER, 1), "nobody wants it");
@@ -188,11 +207,11 @@ mod tests {
         assert_eq!(table.pause(7, 42), None, "no such database");
         assert!(!table.woken(5, 100, 2), "it must leave");
         table.stopped(5, 100);
-        assert_eq!(table.missing().count(), 0);
+        assert_eq!(table.take_missing(30, 40), [0; 0]);
         assert!(!table.started(6, WORKER, 2), "it came between");
         assert!(!table.resume(41), "another backend");
         assert!(table.resume(42) && !table.resume(42));
-        assert_eq!(table.missing().collect::<Vec<_>>(), [5, 6]);
+        assert_eq!(table.take_missing(30, 40), [5, 6]);
     }
 
     #[test]
@@ -211,6 +230,6 @@ mod tests {
         assert_eq!(table.slot(0), None);
         assert_eq!(table.pause(0, 1), None);
         assert!(!table.resume(0), "backend 0 pauses nothing");
-        assert_eq!(table.missing().count(), 0);
+        assert_eq!(table.take_missing(30, 40), [0; 0]);
     }
 }

@@ -34,6 +34,7 @@ fn is_watched(class: pg_sys::Oid) -> bool {
         tuple::TRIGGER,
         tuple::STATISTICS,
         tuple::INHERITS,
+        tuple::FUNCTION,
     ];
     catalogs.iter().any(|catalog| catalog.table == class)
 }
@@ -63,6 +64,7 @@ fn written(event: &ObjectEvent) -> Result<()> {
             }
             reader::trigger(event.object)
         }
+        class if class == tuple::FUNCTION.table && !created => reader::function_altered(event.object),
         class if class == tuple::INHERITS.table => inherits(event.object, event.other),
         _ => Ok(()),
     }
@@ -131,23 +133,31 @@ fn dropping(event: &ObjectEvent) -> Result<()> {
             })?;
             kept::note_own(trigger)
         }
-        class if class == tuple::CONSTRAINT.table => foreign_key(event.object),
+        class if class == tuple::CONSTRAINT.table => constraint(event.object),
         _ => Ok(()),
     }
 }
 
-/// A foreign key between protected tables that holds the tenant column.
-fn foreign_key(constraint: pg_sys::Oid) -> Result<()> {
+/// A foreign key between protected tables that holds the tenant column; the NOT NULL of the tenant column, which is a
+/// constraint since PostgreSQL 18.
+fn constraint(constraint: pg_sys::Oid) -> Result<()> {
     let found = tuple::row(tuple::CONSTRAINT, &[constraint.to_u32()], Sees::Before, |row| {
-        if row.char(c"contype")? != 'f' || row.oid(c"conparentid")? != pg_sys::Oid::INVALID {
+        let kind = row.char(c"contype")?;
+        if !matches!(kind, 'f' | 'n') || row.oid(c"conparentid")? != pg_sys::Oid::INVALID {
             return Ok(None);
         }
-        Ok(Some((row.oid(c"conrelid")?, row.oid(c"confrelid")?, row.name(c"conname")?, row.shorts(c"conkey")?)))
+        let tables = (row.oid(c"conrelid")?, row.oid(c"confrelid")?);
+        Ok(Some((kind, tables, row.name(c"conname")?, row.shorts(c"conkey")?)))
     })?;
-    let Some(Some((relation, other, name, columns))) = found else { return Ok(()) };
+    let Some(Some((kind, (relation, other), name, columns))) = found else { return Ok(()) };
     let Some(protected) = registry::lookup(relation)? else { return Ok(()) };
     let tenant = protected.tenant_column().and_then(|column| catalog::column_number(relation, column));
-    if registry::lookup(other)?.is_some() && tenant.is_some_and(|tenant| columns.contains(&tenant)) {
+    if !tenant.is_some_and(|tenant| columns.contains(&tenant)) {
+        return Ok(());
+    }
+    if kind == 'n' {
+        kept::note(Kept::NotNull { relation });
+    } else if registry::lookup(other)?.is_some() {
         kept::note(Kept::ForeignKey { relation, other, name });
     }
     Ok(())

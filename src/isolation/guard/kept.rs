@@ -17,6 +17,9 @@ pub enum Kept {
     Column {
         relation: pg_sys::Oid,
     },
+    NotNull {
+        relation: pg_sys::Oid,
+    },
     Policy {
         relation: pg_sys::Oid,
         name: String,
@@ -85,6 +88,7 @@ pub fn verify() -> Result<()> {
 fn look(kept: &Kept) -> Result<()> {
     match kept {
         Kept::Column { relation } => column(*relation),
+        Kept::NotNull { relation } => not_null(*relation),
         Kept::Policy { relation, name } => {
             let query = "SELECT EXISTS (SELECT FROM pg_policy WHERE polrelid = $1 AND polname = $2)";
             still_there(*relation, name, query, Taken::Policy(name))
@@ -114,6 +118,13 @@ fn column(relation: pg_sys::Oid) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+fn not_null(relation: pg_sys::Oid) -> Result<()> {
+    let Some(protected) = registry::lookup(relation)? else { return Ok(()) };
+    let Some(name) = protected.tenant_column() else { return Ok(()) };
+    let query = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = $2 AND attnotnull)";
+    still_there(relation, name, query, Taken::NotNull(name))
 }
 
 fn still_there(relation: pg_sys::Oid, name: &str, query: &str, taken: Taken) -> Result<()> {

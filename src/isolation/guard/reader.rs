@@ -241,6 +241,35 @@ pub fn approved(relation: pg_sys::Oid, holder: &str, function: pg_sys::Oid) -> R
     Err(guard::refuse_function(&relation, holder, &function::signature(function), &owner))
 }
 
+/// A function that got another owner, while a protected table calls it: the approval does not go with it.
+pub fn function_altered(function: pg_sys::Oid) -> Result<()> {
+    let new = tuple::row(tuple::FUNCTION, &[function.to_u32()], Sees::Now, |row| row.oid(c"proowner"))?;
+    let Some(new) = new.filter(|new| function::owner(function).is_some_and(|old| old != *new)) else {
+        return Ok(());
+    };
+    if function::approves(new, &APPROVING) {
+        return Ok(());
+    }
+    let callers: Vec<(pg_sys::Oid, String)> = spi::as_owner(|| {
+        spi::read(
+            "SELECT tgrelid, format('trigger \"%s\"', tgname) FROM pg_trigger WHERE tgfoid = $1 AND NOT tgisinternal \
+             UNION SELECT r.ev_class, format('rule \"%s\"', r.rulename) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid \
+               WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = $1 \
+             ORDER BY 1, 2",
+            &[function.into()],
+            |row| Ok((row.need(1)?, row.need(2)?)),
+        )
+    })?;
+    for (relation, holder) in callers {
+        if registry::lookup(relation)?.is_some() {
+            let relation = catalog::relation_name(relation);
+            let owner = crate::pg::role::name(new);
+            return Err(guard::refuse_function(&relation, &holder, &function::signature(function), &owner));
+        }
+    }
+    Ok(())
+}
+
 /// ALTER TYPE … ATTRIBUTE rewrites the tables of the type.
 pub fn typed_tables(of: pg_sys::Oid) -> Result<()> {
     let tables: Vec<pg_sys::Oid> =

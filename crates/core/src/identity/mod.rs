@@ -1,5 +1,6 @@
 //! Who is calling: issuers and their keys, the tokens that they sign, and the context that a login makes.
 
+pub mod bearer;
 mod claims;
 pub mod context;
 pub mod duration;
@@ -7,6 +8,7 @@ pub mod error;
 pub mod json;
 mod jwks;
 mod key;
+pub mod last_use;
 mod options;
 mod token;
 

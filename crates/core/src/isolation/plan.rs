@@ -131,11 +131,28 @@ pub fn check_column(table: &Table, template: &Template, column: &str) -> Result<
     table.column(column)?.tenant_type().map(Some)
 }
 
-/// `parent`: what was added to the partitioned or inherited table above, whose plan runs before this one.
+/// How a table hangs below another protected one, with what was added to that.
+#[derive(Clone, Copy, Debug)]
+pub enum Above<'a> {
+    Nothing,
+    /// The plan of the table above runs before this one's.
+    Planned(&'a Added),
+    /// It was made below the other: what it inherited from there that is ours, is ours here.
+    Born(&'a Added),
+    /// It has come below the other: what it has, it had before.
+    Joined(&'a Added),
+}
+
+impl Above<'_> {
+    fn gives_default(self) -> bool {
+        matches!(self, Above::Planned(added) | Above::Born(added) | Above::Joined(added) if added.default)
+    }
+}
+
 ///
 /// # Errors
 /// 42703 or 42804 for a column that does not fit, 55000 for an index that must have been built before.
-pub fn protect(table: &Table, template: &Template, column: &str, parent: Option<&Plan>) -> Result<Plan> {
+pub fn protect(table: &Table, template: &Template, column: &str, above: Above) -> Result<Plan> {
     let tenant = check_column(table, template, column)?.map(|kind| (column, kind));
     let user = match &template.user_column {
         Some(name) => Some((name.as_str(), table.column(name)?.user_type()?)),
@@ -143,19 +160,19 @@ pub fn protect(table: &Table, template: &Template, column: &str, parent: Option<
     };
     let mut plan = Plan::default();
     if let Some(tenant) = tenant {
-        plan_column(table, tenant, parent, &mut plan)?;
-        plan_index(table, template, column, parent, &mut plan)?;
+        plan_column(table, tenant, above, &mut plan)?;
+        plan_index(table, template, column, above, &mut plan)?;
     }
     plan_guard(table, template, tenant, user, &mut plan);
     Ok(plan)
 }
 
-fn plan_column(table: &Table, (name, kind): (&str, TenantType), parent: Option<&Plan>, plan: &mut Plan) -> Result<()> {
+fn plan_column(table: &Table, (name, kind): (&str, TenantType), above: Above, plan: &mut Plan) -> Result<()> {
     let column = table.column(name)?;
     let ours = kind.default_expression();
     match &column.default {
         // What a child inherited from a table that we gave it to is ours too.
-        Some(default) => plan.added.default = default == ours && parent.is_some_and(|parent| parent.added.default),
+        Some(default) => plan.added.default = default == ours && above.gives_default(),
         None => {
             plan.steps.push(Step::quick(
                 format!("ALTER TABLE ONLY {} ALTER COLUMN {} SET DEFAULT {ours}", table.name, quote(name)),
@@ -165,11 +182,12 @@ fn plan_column(table: &Table, (name, kind): (&str, TenantType), parent: Option<&
         }
     }
     if column.is_not_null {
+        plan.added.not_null = matches!(above, Above::Born(added) if added.not_null);
         return Ok(());
     }
     plan.added.not_null = true;
     // From the parent it comes by itself.
-    if !parent.is_some_and(|parent| parent.added.not_null) {
+    if !matches!(above, Above::Planned(added) if added.not_null) {
         plan.steps.push(Step {
             scans: !table.proven_not_null.iter().any(|proven| proven == name),
             ..Step::quick(
@@ -181,9 +199,11 @@ fn plan_column(table: &Table, (name, kind): (&str, TenantType), parent: Option<&
     Ok(())
 }
 
-fn plan_index(table: &Table, template: &Template, column: &str, parent: Option<&Plan>, plan: &mut Plan) -> Result<()> {
+fn plan_index(table: &Table, template: &Template, column: &str, above: Above, plan: &mut Plan) -> Result<()> {
     // A partition has every index of the table above.
-    if table.indexes.iter().any(|index| index.leads_with(column)) || (table.is_partition && parent.is_some()) {
+    if table.indexes.iter().any(|index| index.leads_with(column))
+        || (table.is_partition && !matches!(above, Above::Nothing))
+    {
         return Ok(());
     }
     if template.index == IndexMode::Require {

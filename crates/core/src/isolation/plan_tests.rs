@@ -64,7 +64,7 @@ fn index(name: &str, columns: &[&str]) -> Index {
 #[test]
 fn a_bare_table_gets_everything_and_loses_it_again() {
     let bare = table("exam", &[("id", "integer"), ("tenant_id", "uuid")]);
-    let plan = protect(&bare, &template("tenant", json!({})), "tenant_id", None).unwrap();
+    let plan = protect(&bare, &template("tenant", json!({})), "tenant_id", Above::Nothing).unwrap();
     let done = after(&bare, &plan, "tenant_id");
     let undone = unprotect(&done, &plan.added, Some(("tenant_id", TenantType::Uuid)), true);
     let sql: Vec<_> = undone.iter().map(|step| step.sql.as_str()).collect();
@@ -88,7 +88,7 @@ fn what_was_there_before_stays() {
     ready.columns[1].default = Some("gen_random_uuid()".to_owned());
     ready.indexes.push(index("own", &["tenant_id", "id"]));
     ready.has_row_security = true;
-    let plan = protect(&ready, &template("tenant", json!({})), "tenant_id", None).unwrap();
+    let plan = protect(&ready, &template("tenant", json!({})), "tenant_id", Above::Nothing).unwrap();
     assert!(plan.steps.iter().all(|step| !step.scans));
     let added = &plan.added;
     assert!(!added.default && !added.not_null && added.index.is_none() && !added.row_security && added.force);
@@ -111,29 +111,36 @@ fn the_index_leads_with_the_tenant_and_ends_with_the_key() {
     keyed.indexes.push(Index { is_valid: false, ..index("b", &["tenant_id"]) });
     keyed.indexes.push(Index { is_btree: false, ..index("c", &["tenant_id"]) });
     keyed.indexes.push(Index { columns: vec![None, Some("tenant_id".to_owned())], ..index("d", &[]) });
-    let plan = protect(&keyed, &template("tenant", json!({})), "tenant_id", None).unwrap();
+    let plan = protect(&keyed, &template("tenant", json!({})), "tenant_id", Above::Nothing).unwrap();
     let want = "CREATE INDEX \"exam_warden_idx\" ON \"app\".\"exam\" (\"tenant_id\", \"year\", \"no\")";
     assert!(plan.steps.iter().any(|step| step.sql == want), "{plan:#?}");
-    let error = protect(&keyed, &template("tenant", json!({"index": "require"})), "tenant_id", None).unwrap_err();
+    let error =
+        protect(&keyed, &template("tenant", json!({"index": "require"})), "tenant_id", Above::Nothing).unwrap_err();
     assert_eq!(error.state, SqlState::NotInPrerequisiteState);
 }
 
 #[test]
 fn a_partition_takes_from_above_what_comes_by_itself() {
     let parent =
-        protect(&table("log", &[("tenant_id", "uuid")]), &template("tenant", json!({})), "tenant_id", None).unwrap();
+        protect(&table("log", &[("tenant_id", "uuid")]), &template("tenant", json!({})), "tenant_id", Above::Nothing)
+            .unwrap();
     let mut partition = table("log_25", &[("tenant_id", "uuid")]);
     partition.is_partition = true;
-    let plan = protect(&partition, &template("tenant", json!({})), "tenant_id", Some(&parent)).unwrap();
+    let plan = protect(&partition, &template("tenant", json!({})), "tenant_id", Above::Planned(&parent.added)).unwrap();
     assert!(plan.added.not_null && plan.added.index.is_none());
     for step in &plan.steps {
         assert!(!step.sql.contains("NOT NULL") && !step.sql.contains("INDEX"), "{}", step.sql);
     }
     // A partition that was NOT NULL by itself is so again when the parent is not any more.
     partition.columns[0].is_not_null = true;
-    let plan = protect(&partition, &template("tenant", json!({})), "tenant_id", Some(&parent)).unwrap();
+    let plan = protect(&partition, &template("tenant", json!({})), "tenant_id", Above::Planned(&parent.added)).unwrap();
     let undone = unprotect(&partition, &plan.added, Some(("tenant_id", TenantType::Uuid)), false);
     assert!(undone.iter().any(|step| step.sql.ends_with("SET NOT NULL")), "{undone:#?}");
+    // One that is made later has it from the parent alone; one that is attached later had it.
+    let template = template("tenant", json!({}));
+    let born = protect(&partition, &template, "tenant_id", Above::Born(&parent.added)).unwrap();
+    let joined = protect(&partition, &template, "tenant_id", Above::Joined(&parent.added)).unwrap();
+    assert!(born.added.not_null && !joined.added.not_null);
 }
 
 #[test]
@@ -150,7 +157,7 @@ fn columns_that_tell_no_tenant() {
     ] {
         let mut wrong = table("exam", &[("tenant_id", kind)]);
         wrong.columns[0].kind.is_deterministic = deterministic;
-        let error = protect(&wrong, &template("tenant", json!({})), column, None).unwrap_err();
+        let error = protect(&wrong, &template("tenant", json!({})), column, Above::Nothing).unwrap_err();
         assert_eq!(error.state, state, "{kind} {column}");
         assert!(error.detail.is_some() && error.hint.is_some());
     }
@@ -159,7 +166,8 @@ fn columns_that_tell_no_tenant() {
 #[test]
 fn reference_touches_no_column() {
     let plan =
-        protect(&table("country", &[("code", "text")]), &template("reference", json!({})), "tenant_id", None).unwrap();
+        protect(&table("country", &[("code", "text")]), &template("reference", json!({})), "tenant_id", Above::Nothing)
+            .unwrap();
     for step in &plan.steps {
         assert!(!step.sql.contains("COLUMN") && !step.sql.contains("INDEX"), "{}", step.sql);
     }
@@ -169,11 +177,11 @@ fn reference_touches_no_column() {
 fn a_proof_saves_the_scan() {
     let mut proven = table("exam", &[("tenant_id", "uuid")]);
     proven.indexes.push(index("own", &["tenant_id"]));
-    let plan = protect(&proven, &template("tenant", json!({})), "tenant_id", None).unwrap();
+    let plan = protect(&proven, &template("tenant", json!({})), "tenant_id", Above::Nothing).unwrap();
     assert!(plan.steps.iter().any(|step| step.scans));
     assert!(proven.preparation("tenant_id", &plan).iter().any(|step| step.sql.ends_with("NOT VALID")));
     proven.proven_not_null.push("tenant_id".to_owned());
-    let plan = protect(&proven, &template("tenant", json!({})), "tenant_id", None).unwrap();
+    let plan = protect(&proven, &template("tenant", json!({})), "tenant_id", Above::Nothing).unwrap();
     assert!(plan.steps.iter().all(|step| !step.scans));
 }
 
@@ -185,7 +193,7 @@ proptest! {
         evil.name = Name::new(&relation, &relation);
         evil.columns = table("x", &[("id", "integer"), ("c", "text")]).columns;
         evil.columns[1].name.clone_from(&column);
-        let plan = protect(&evil, &template("tenant", json!({})), &column, None).unwrap();
+        let plan = protect(&evil, &template("tenant", json!({})), &column, Above::Nothing).unwrap();
         let done = after(&evil, &plan, &column);
         let steps = plan.steps.iter().chain(&evil.preparation(&column, &plan)).cloned()
             .chain(unprotect(&done, &plan.added, Some((&column, TenantType::Text)), true)).collect::<Vec<_>>();

@@ -128,9 +128,9 @@ const BUILTINS: [Builtin; 6] = [
 ];
 
 impl Template {
-    /// Name and description of each that comes with the extension.
-    pub fn builtins() -> impl Iterator<Item = (&'static str, &'static str)> {
-        BUILTINS.iter().map(|builtin| (builtin.name, builtin.description))
+    /// Each that comes with the extension, with what it is for.
+    pub fn builtins() -> impl Iterator<Item = (Template, &'static str)> {
+        BUILTINS.iter().map(|builtin| (Self::plain(builtin.name, builtin.rule, builtin.tiers), builtin.description))
     }
 
     pub fn is_builtin(name: &str) -> bool {
@@ -345,8 +345,7 @@ mod tests {
         assert_eq!(template.tiers.map(|tier| tier.map_or(0, Tier::number)), [2, 3, 3, 2]);
         assert_eq!(template.commands[0].as_deref(), Some("published"));
         assert_eq!(Template::from_json(&template.to_json()), Some(template));
-        for (name, _) in Template::builtins().filter(|(name, _)| *name != "owned") {
-            let template = Template::resolve(name, None, &Options::default()).unwrap();
+        for (template, _) in Template::builtins() {
             assert_eq!(Template::from_json(&template.to_json()), Some(template));
         }
     }
