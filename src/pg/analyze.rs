@@ -12,8 +12,9 @@ use super::hooks::{dispatch, guarded};
 pub struct AnalyzedQuery(*mut pg_sys::Query);
 
 impl AnalyzedQuery {
-    /// The types of its expressions that are not PostgreSQL's own.
-    pub fn types(self) -> Vec<pg_sys::Oid> {
+    /// The types and functions of its expressions that are not PostgreSQL's own, each with its catalog's OID. The
+    /// planner inlines a function in SQL without setting it up for execution.
+    pub fn types_and_functions(self) -> Vec<(pg_sys::Oid, pg_sys::Oid)> {
         let mut found = Vec::new();
         let place = (&raw mut found).cast();
         // SAFETY: the tree is valid during the hook; the walker only reads it. Guarded, since `found` wants dropping
@@ -36,7 +37,7 @@ unsafe extern "C-unwind" {
 }
 
 /// # Safety
-/// `node` is null or a node of a query tree, `found` a `Vec<Oid>`.
+/// `node` is null or a node of a query tree, `found` a `Vec<(Oid, Oid)>`.
 unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, found: *mut c_void) -> bool {
     use pg_sys::NodeTag::*;
     // SAFETY: by the caller's promise; exprType is asked for expressions alone.
@@ -48,10 +49,14 @@ unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, found: *mut c_void)
             T_Query => return query_tree_walker(node.cast(), collect, found, 0),
             T_Const | T_Param | T_Var | T_FuncExpr | T_OpExpr | T_CoerceToDomain | T_RelabelType | T_CoerceViaIO
             | T_ArrayCoerceExpr | T_ConvertRowtypeExpr | T_RowExpr | T_ArrayExpr | T_FieldSelect => {
-                let oid = pg_sys::exprType(node);
-                if oid.to_u32() >= FIRST_NORMAL {
-                    (*found.cast::<Vec<pg_sys::Oid>>()).push(oid);
-                }
+                let function = match (*node).type_ {
+                    T_FuncExpr => (*node.cast::<pg_sys::FuncExpr>()).funcid,
+                    T_OpExpr => (*node.cast::<pg_sys::OpExpr>()).opfuncid,
+                    _ => pg_sys::Oid::INVALID,
+                };
+                let seen = [(pg_sys::TypeRelationId, pg_sys::exprType(node)), (pg_sys::ProcedureRelationId, function)];
+                let normal = seen.into_iter().filter(|(_, oid)| oid.to_u32() >= FIRST_NORMAL);
+                (*found.cast::<Vec<(pg_sys::Oid, pg_sys::Oid)>>()).extend(normal);
             }
             _ => {}
         }
