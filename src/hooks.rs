@@ -7,6 +7,7 @@ use crate::isolation;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
+use crate::pg::worker::is_binary_upgrade;
 use crate::pg::xact::SubTransaction;
 use crate::tenancy::role_guard;
 use crate::worker;
@@ -28,6 +29,10 @@ pub fn init() {
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
+    // pg_upgrade moves everything as it is, and is not to be asked why.
+    if is_binary_upgrade() {
+        return Ok(Verdict::Run);
+    }
     if session::statement_starts(statement)? == Verdict::Done {
         return Ok(Verdict::Done);
     }
@@ -38,18 +43,27 @@ fn statement_starts(statement: &Statement) -> Result<Verdict> {
 }
 
 fn statement_done(statement: &Statement) -> Result<()> {
+    if is_binary_upgrade() {
+        return Ok(());
+    }
     session::statement_done(statement)?;
     isolation::statement_done(statement)?;
     worker::statement_done(statement)
 }
 
 fn object(event: &ObjectEvent) -> Result<()> {
+    if is_binary_upgrade() {
+        return Ok(());
+    }
     session::object(event)?;
     isolation::object(event)?;
     worker::object(event)
 }
 
 fn before_commit() -> Result<()> {
+    if is_binary_upgrade() {
+        return Ok(());
+    }
     session::before_commit()?;
     isolation::before_commit()
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pgrx::{JsonB, Uuid, pg_sys};
 use warden_core::error::Result;
-use warden_core::isolation::{Added, Template, TenantType};
+use warden_core::isolation::{Added, Command, Template, TenantType};
 
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::internal;
@@ -151,19 +151,31 @@ pub fn leave(relation: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
-/// The tenant or user column has another name now, here and in the tables below.
+/// A column has another name now, here and in the tables below: the tenant's, the user's, or one that predicates of
+/// the platform's own may name.
 pub fn column_renamed(relation: pg_sys::Oid, from: &str, to: &str) -> Result<()> {
     let Some(renamed) = lookup(relation)? else { return Ok(()) };
     let family = renamed.root.unwrap_or(renamed.id);
     let is_user_column = renamed.template.user_column.as_deref() == Some(from);
-    if renamed.tenant_column() != Some(from) && !is_user_column {
+    let has_predicates = renamed.root.is_none() && renamed.template.commands.iter().any(Option::is_some);
+    if renamed.tenant_column() != Some(from) && !is_user_column && !has_predicates {
         return Ok(());
+    }
+    let mut commands = renamed.template.commands.clone();
+    if has_predicates {
+        for command in Command::ALL {
+            let predicate = &mut commands[command as usize];
+            if predicate.is_some() {
+                *predicate = spi::as_owner(|| predicate_now(relation, command))?;
+            }
+        }
     }
     for row in all()?.into_iter().filter(|row| row.id == family || row.root == Some(family)) {
         let mut template = row.template.clone();
         if is_user_column {
             template.user_column = Some(to.to_owned());
         }
+        template.commands.clone_from(&commands);
         let column = row.tenant_column().map(|column| if column == from { to } else { column });
         spi::as_owner(|| {
             spi::execute(
@@ -173,4 +185,13 @@ pub fn column_renamed(relation: pg_sys::Oid, from: &str, to: &str) -> Result<()>
         })?;
     }
     Ok(())
+}
+
+/// A predicate of the platform's own as PostgreSQL prints it now.
+fn predicate_now(relation: pg_sys::Oid, command: Command) -> Result<Option<String>> {
+    spi::value(
+        "SELECT pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) FROM pg_policy p \
+         WHERE p.polrelid = $1 AND p.polname = $2",
+        &[relation.into(), format!("warden_{}_own", command.name()).into()],
+    )
 }

@@ -21,6 +21,15 @@ pub fn relation_name(relation: pg_sys::Oid) -> String {
     }
 }
 
+/// The relation's name alone; empty for an OID that names nothing.
+pub fn bare_name(relation: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up inside a transaction; the answer is a palloc'd C string or null.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
 /// The role that owns a relation.
 pub fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     class(relation, |form| form.relowner)

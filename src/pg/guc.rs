@@ -58,7 +58,7 @@ pub fn define() {
     );
     GucRegistry::define_bool_guc(
         c"warden.allow_drop",
-        c"Lets DROP EXTENSION go on while tables are protected.",
+        c"Lets DROP EXTENSION go on while tables are protected, and parts of a protection be dropped.",
         c"Of superusers: the last way out, when unprotect cannot be used.",
         &ALLOW_DROP,
         GucContext::Suset,

@@ -153,7 +153,7 @@ pub fn is_leakproof(function: pg_sys::Oid) -> bool {
 }
 
 /// Null for the tree of nothing, as which a rule without a condition is stored.
-fn read(tree: &CStr) -> *mut pg_sys::Node {
+pub(super) fn read(tree: &CStr) -> *mut pg_sys::Node {
     // SAFETY: the text of a pg_node_tree column, which the reader was made for.
     unsafe { pg_sys::stringToNode(tree.as_ptr()) }.cast()
 }

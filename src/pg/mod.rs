@@ -17,6 +17,7 @@ pub mod hooks;
 pub mod leak;
 pub mod object;
 pub mod parallel;
+pub mod policy;
 pub mod preload;
 mod reading;
 pub mod relation;

@@ -72,6 +72,10 @@ impl CatalogRow {
         Ok(char::from(code.cast_unsigned()))
     }
 
+    pub fn short(&self, column: &CStr) -> Result<i16> {
+        self.value(column)?.ok_or_else(|| internal(format!("{column:?} is null")))
+    }
+
     pub fn bool(&self, column: &CStr) -> Result<bool> {
         self.value(column)?.ok_or_else(|| internal(format!("{column:?} is null")))
     }

@@ -5,13 +5,11 @@ use warden_core::error::Result;
 use warden_core::isolation::guard::{self, Taken};
 
 use super::kept::{self, Kept};
-use super::{leaving, reader};
+use super::{leaving, reader, restore};
 use crate::isolation::{api, registry};
 use crate::pg::catalog;
 use crate::pg::object::{Access, ObjectEvent};
-use crate::pg::role;
 use crate::pg::tuple::{self, Sees};
-use crate::pg::utility;
 
 pub fn object(event: &ObjectEvent) -> Result<()> {
     if event.access == Access::Executing || !is_watched(event.class) || api::running() || registry::count()? == 0 {
@@ -53,13 +51,13 @@ fn written(event: &ObjectEvent) -> Result<()> {
         class if class == tuple::STATISTICS.table => reader::statistics(event.object),
         class if class == tuple::RULE.table => reader::rule(event.object),
         class if class == tuple::POLICY.table => {
-            if !(created && restores()) {
+            if !(created && restore::policy(event.object)?) {
                 refuse_own(tuple::POLICY, event.object, c"polrelid", c"polname", |name| Taken::Policy(name))?;
             }
             reader::policy(event.object)
         }
         class if class == tuple::TRIGGER.table => {
-            if !(created && restores() || is_enabled_for_good(event.object)?) {
+            if !(created && restore::trigger(event.object)? || is_enabled_for_good(event.object)?) {
                 refuse_own(tuple::TRIGGER, event.object, c"tgrelid", c"tgname", |name| Taken::Trigger(name))?;
             }
             reader::trigger(event.object)
@@ -68,11 +66,6 @@ fn written(event: &ObjectEvent) -> Result<()> {
         class if class == tuple::INHERITS.table => inherits(event.object, event.other),
         _ => Ok(()),
     }
-}
-
-/// A dump writes the registry before the policies and triggers that stand in it; none but a superuser restores it.
-fn restores() -> bool {
-    role::is_superuser(utility::caller())
 }
 
 /// Whether a trigger that stood before now fires always, as those of the protection do.

@@ -8,6 +8,7 @@ mod kept;
 mod leaving;
 mod publication;
 mod reader;
+mod restore;
 mod standing;
 mod statement;
 

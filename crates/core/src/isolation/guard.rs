@@ -75,6 +75,13 @@ pub fn refuse_weakening(relation: &str, taken: Taken) -> WardenError {
         .hint("A member of warden_admin takes it away as a whole with warden.unprotect.")
 }
 
+/// 42501: a part of the protection that is missing came back as something else.
+pub fn refuse_restored(relation: &str, taken: Taken) -> WardenError {
+    WardenError::new(SqlState::InsufficientPrivilege, format!("protection of table {relation} cannot be weakened"))
+        .detail(format!("{} Its definition is not the one that warden.protect makes.", taken.describe()))
+        .hint("Restore a dump as pg_dump wrote it, or take the protection away with warden.unprotect and protect the table anew.")
+}
+
 /// What DDL would evaluate over the rows of a protected table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -240,6 +247,7 @@ mod tests {
     fn refusals_follow_the_style_guide() {
         let errors = [
             refuse_weakening("app.t", Taken::RowSecurity),
+            refuse_restored("app.t", Taken::Policy("warden_open")),
             refuse_reading("app.t", Reader::Index, "t_idx"),
             refuse_standing_reader("app.t", Reader::Check, "t_check"),
             refuse_function("app.t", "trigger \"x\"", "app.f()", "dba"),

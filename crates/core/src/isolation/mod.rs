@@ -15,6 +15,6 @@ pub use facts::{Column, ColumnType, Index, Kind, Protected, Table, TenantType, U
 pub use foreign_key::{Action, ForeignKey, Side, compose, crossing, decompose};
 pub use name::{Name, quote, unique};
 pub use options::{Commands, ForeignKeys, IndexMode, OperatorAccess, Options};
-pub use plan::{Above, Added, Plan, Step, check_column, protect, unprotect};
+pub use plan::{Above, Added, Plan, Step, TRUNCATE as TRUNCATE_TRIGGER, check_column, protect, unprotect};
 pub use policy::{PERMISSIVE, Policy, policies};
 pub use template::{Command, Rule, Template, check_name};

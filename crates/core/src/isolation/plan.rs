@@ -10,7 +10,7 @@ use super::template::Template;
 use crate::error::{Result, SqlState, WardenError};
 
 /// The trigger that refuses TRUNCATE.
-const TRUNCATE: &str = "warden_truncate";
+pub const TRUNCATE: &str = "warden_truncate";
 
 /// One statement, the lock it takes, and what it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
