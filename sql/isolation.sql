@@ -29,11 +29,36 @@ CREATE TABLE warden.template_registry (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Schemas in which a table left unprotected is an error, or protected, or a warning; by name, as pg_upgrade wants it.
+CREATE TABLE warden.schema_registry (
+    schema name PRIMARY KEY,
+    mode text COLLATE "C" NOT NULL CHECK (mode IN ('enforce', 'apply', 'warn')),
+    template text COLLATE "C" NOT NULL,
+    tenant_column name NOT NULL,
+    protected_at timestamptz NOT NULL DEFAULT now(),
+    protected_by text NOT NULL
+);
+
+-- Tables that may stand open, one by one or by a LIKE pattern over their names; in this schema and no other.
+CREATE TABLE warden.exemption_registry (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    relation regclass,
+    schema name NOT NULL,
+    pattern text COLLATE "C",
+    reason text NOT NULL,
+    -- Under enforce, no other counts.
+    by_officer boolean NOT NULL,
+    exempted_at timestamptz NOT NULL DEFAULT now(),
+    exempted_by text NOT NULL,
+    CHECK ((relation IS NULL) <> (pattern IS NULL)),
+    UNIQUE NULLS NOT DISTINCT (relation, schema, pattern, by_officer)
+);
+
 DO $$
 DECLARE
     registry text;
 BEGIN
-    FOREACH registry IN ARRAY ARRAY['relation_registry', 'template_registry'] LOOP
+    FOREACH registry IN ARRAY ARRAY['relation_registry', 'template_registry', 'schema_registry', 'exemption_registry'] LOOP
         EXECUTE format('REVOKE ALL ON warden.%I FROM PUBLIC', registry);
         EXECUTE format('ALTER TABLE warden.%I ENABLE ROW LEVEL SECURITY', registry);
         EXECUTE format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.%I '
@@ -113,6 +138,21 @@ CREATE FUNCTION warden.unprotect(relation regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'unprotect_wrapper';
 COMMENT ON FUNCTION warden.unprotect(regclass) IS 'Takes away exactly what protect added; warden_admin';
 
+CREATE FUNCTION warden.protect_schema(schema regnamespace, mode text DEFAULT 'enforce', template text DEFAULT 'tenant', tenant_column name DEFAULT 'tenant_id') RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'protect_schema_wrapper';
+COMMENT ON FUNCTION warden.protect_schema(regnamespace, text, text, name) IS 'What becomes of tables that are left unprotected in a schema: enforce, apply or warn; its owner, warden_admin';
+
+CREATE FUNCTION warden.exempt(relation regclass, reason text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'exempt_wrapper';
+COMMENT ON FUNCTION warden.exempt(regclass, text) IS 'Lets a table stand unprotected in its schema; its owner, under enforce warden_admin alone';
+
+CREATE FUNCTION warden.exempt(schema regnamespace, name_pattern text, reason text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'exempt_pattern_wrapper';
+COMMENT ON FUNCTION warden.exempt(regnamespace, text, text) IS 'Lets tables stand unprotected whose names match a LIKE pattern; the schema''s owner, under enforce warden_admin alone';
+
 CREATE FUNCTION warden.preview(relation regclass, template text DEFAULT 'tenant', tenant_column name DEFAULT 'tenant_id', options jsonb DEFAULT '{}',
     OUT statement text, OUT lock text, OUT note text) RETURNS SETOF record
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
@@ -138,6 +178,7 @@ REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigin
     warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
     warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint), warden.refuse_truncate(),
     warden.protect(regclass, text, name, jsonb), warden.unprotect(regclass), warden.preview(regclass, text, name, jsonb),
+    warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text), warden.exempt(regnamespace, text, text),
     warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
 -- A policy runs as whoever reads the table.
 GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
@@ -147,6 +188,9 @@ GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bi
 GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;
 -- A table's owner protects it: each call asks whose it is.
 GRANT EXECUTE ON FUNCTION warden.protect(regclass, text, name, jsonb), warden.preview(regclass, text, name, jsonb) TO PUBLIC;
+-- So does a schema's owner, and both exempt: each call asks whose it is.
+GRANT EXECUTE ON FUNCTION warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text),
+    warden.exempt(regnamespace, text, text) TO PUBLIC;
 -- The security officer's own.
 GRANT EXECUTE ON FUNCTION warden.unprotect(regclass), warden.create_template(text, jsonb, text), warden.drop_template(text) TO warden_admin;
 
@@ -159,11 +203,20 @@ COMMENT ON VIEW warden.templates IS 'Templates by which tables can be protected;
 CREATE VIEW warden.coverage WITH (security_barrier) AS
     WITH tables AS (
         SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
-            r.id, r.template, r.tenant_column, r.definition, r.added
+            r.id, r.template, r.tenant_column, r.definition, r.added, s.template AS schema_template, coalesce(s.tenant_column, 'tenant_id') AS wanted,
+            s.schema IS NOT NULL AS is_ruled,
+            -- The officer's reason before an owner's, the table's own before a pattern's.
+            (SELECT e.reason FROM warden.exemption_registry e
+                WHERE e.schema = n.nspname AND (e.by_officer OR s.mode IS DISTINCT FROM 'enforce')
+                    AND (e.relation = c.oid OR c.relname::text LIKE e.pattern)
+                ORDER BY e.by_officer DESC, e.relation IS NULL, e.exempted_at DESC LIMIT 1) AS exemption
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             LEFT JOIN warden.relation_registry r ON r.relation = c.oid
+            LEFT JOIN warden.schema_registry s ON s.schema = n.nspname
         WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384 AND n.nspname <> 'warden'
-            AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+            -- A member of an extension is the extension's concern; but whoever owns both can make a table one.
+            AND NOT EXISTS (SELECT FROM pg_depend e JOIN pg_roles o ON o.oid = c.relowner AND o.rolsuper
+                WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     ), gaps AS (
         -- What opens a table.
         SELECT t.oid, array_remove(ARRAY[
@@ -195,15 +248,18 @@ CREATE VIEW warden.coverage WITH (security_barrier) AS
         FROM tables t WHERE t.id IS NOT NULL
     )
     SELECT t.nspname AS schema, t.relname AS relation,
-        CASE WHEN t.id IS NULL THEN 'unprotected' WHEN g.found <> '{}' THEN 'partial' ELSE 'protected' END AS state,
+        CASE WHEN t.id IS NULL AND t.exemption IS NOT NULL THEN 'exempt' WHEN t.id IS NULL THEN 'unprotected' WHEN g.found <> '{}' THEN 'partial' ELSE 'protected' END AS state,
         t.template,
         CASE WHEN t.id IS NOT NULL THEN g.found || f.found
-            WHEN s.attname IS NOT NULL THEN ARRAY[format('it has a column %I: SELECT warden.protect(%L, ''tenant'')', s.attname, format('%I.%I', t.nspname, t.relname))]
-            ELSE ARRAY['it has no column tenant_id: SELECT warden.protect(...) with ''reference'', or with the tenant column''s name'] END AS problems
+            WHEN t.exemption IS NOT NULL THEN ARRAY[format('exempt: %s', t.exemption)]
+            WHEN s.attname IS NOT NULL THEN ARRAY[format('it has a column %I: SELECT warden.protect(%L, %L%s)', s.attname, format('%I.%I', t.nspname, t.relname),
+                coalesce(t.schema_template, 'tenant'), CASE WHEN s.attname <> 'tenant_id' THEN format(', %L', s.attname) ELSE '' END)]
+            ELSE ARRAY[format('it has no column %I: SELECT warden.protect(...) with ''reference'', or with the tenant column''s name', t.wanted)] END AS problems
     FROM tables t LEFT JOIN gaps g USING (oid) LEFT JOIN flaws f USING (oid)
-        LEFT JOIN pg_attribute s ON s.attrelid = t.oid AND s.attname = 'tenant_id' AND s.attnum > 0 AND NOT s.attisdropped
-    WHERE (SELECT warden.sees_all_tenants());
-COMMENT ON VIEW warden.coverage IS 'Every table: protected, partial or unprotected, and what is wrong; warden_admin and warden_auditor';
+        LEFT JOIN pg_attribute s ON s.attrelid = t.oid AND s.attname = t.wanted AND s.attnum > 0 AND NOT s.attisdropped
+    WHERE (SELECT warden.sees_all_tenants())
+        AND (t.is_ruled OR t.id IS NOT NULL OR t.exemption IS NOT NULL OR (SELECT pg_has_role('warden_admin', 'USAGE')));
+COMMENT ON VIEW warden.coverage IS 'Tables: protected, partial, unprotected or exempt, and what is wrong; warden_auditor those of protected schemas, warden_admin all';
 
 REVOKE ALL ON warden.templates, warden.coverage FROM PUBLIC;
 -- A table's owner chooses among them.

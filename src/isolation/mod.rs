@@ -3,6 +3,8 @@
 pub mod api;
 pub mod birth;
 mod child;
+mod commit;
+mod exempt;
 mod facts;
 mod foreign_key;
 pub mod guard;
@@ -10,6 +12,7 @@ mod preview;
 mod protect;
 pub mod registry;
 mod row;
+mod schema;
 mod template;
 mod truncate;
 mod unprotect;
@@ -41,18 +44,25 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
 /// What the guard refuses.
 pub fn object(event: &ObjectEvent) -> Result<()> {
     guard::object(event)?;
+    commit::object(event);
+    schema::object(event)?;
     let is_table = event.class == pg_sys::RelationRelationId && event.part == 0;
     if is_table && event.access == Access::Dropping && !api::running() {
         registry::forget(event.object)?;
+        exempt::forget(event.object)?;
     }
     Ok(())
 }
 
+/// # Errors
+/// What the guard refuses; 55000 for a table that would be left unprotected in a schema under enforce.
 pub fn before_commit() -> Result<()> {
-    guard::before_commit()
+    guard::before_commit()?;
+    commit::before_commit()
 }
 
 pub fn transaction_ended() {
     api::transaction_ended();
     guard::transaction_ended();
+    commit::transaction_ended();
 }

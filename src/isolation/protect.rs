@@ -31,7 +31,7 @@ fn protect(
         role::refuse_restricted()?;
         request.require_allowed()?;
         let _running = api::begin();
-        spi::as_owner(|| run(&request))
+        spi::as_owner(|| run(&request, None))
     })());
 }
 
@@ -79,7 +79,9 @@ impl Request {
     }
 }
 
-fn require_table(found: &Relation) -> Result<()> {
+/// # Errors
+/// 42501 for a system's own, 42809 for what is no table.
+pub fn require_table(found: &Relation) -> Result<()> {
     if found.is_system() || found.is_of_the_extension() {
         return Err(WardenError::new(
             SqlState::InsufficientPrivilege,
@@ -103,7 +105,8 @@ fn require_table(found: &Relation) -> Result<()> {
         .hint("Protect the tables that it reads; row-level security holds for what reads them, views included."))
 }
 
-fn run(request: &Request) -> Result<()> {
+/// As the extension's owner; `by`: who it is that asks, if it is not the caller.
+pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
     // One protection at a time: of two tables that a foreign key joins, the second must see the first.
     relation::lock_against_itself(cache::oid(Registry::Relation));
     let family = facts::lock_family(request.relation)?;
@@ -131,7 +134,7 @@ fn run(request: &Request) -> Result<()> {
         unprotect::take_away(protected, keeps_column)?;
     }
     let prepared = prepare(request, &family, keeps_column)?;
-    let summary = establish(request, &family, &prepared, None, None)?;
+    let summary = establish(request, &family, &prepared, None, by)?;
     notice(format!(
         "table {} is protected with template \"{}\": {summary}",
         facts::name(request.relation)?,

@@ -147,6 +147,7 @@ pub fn forget(relation: pg_sys::Oid) -> Result<()> {
 }
 
 pub fn leave(relation: pg_sys::Oid) -> Result<()> {
+    super::commit::note(relation);
     spi::execute("DELETE FROM warden.relation_registry WHERE relation = $1::oid::regclass", &[relation.into()])?;
     Ok(())
 }

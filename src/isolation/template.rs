@@ -49,15 +49,18 @@ fn drop_template(name: Option<&str>) {
         let name = need(name, "name")?;
         spi::as_owner(|| {
             // Tables keep the definition that they were protected with; but their name for it must not change meaning.
-            let used: i64 =
-                spi::value("SELECT count(*) FROM warden.relation_registry r WHERE r.template = $1", &[name.into()])?
-                    .unwrap_or_default();
+            let used: i64 = spi::value(
+                "SELECT (SELECT count(*) FROM warden.relation_registry r WHERE r.template = $1) \
+                       + (SELECT count(*) FROM warden.schema_registry s WHERE s.template = $1)",
+                &[name.into()],
+            )?
+            .unwrap_or_default();
             if used > 0 {
                 return Err(WardenError::new(
                     SqlState::NotInPrerequisiteState,
-                    "tables are protected with the template",
+                    "tables or schemas are protected with the template",
                 )
-                .detail(format!("{used} tables are."))
+                .detail(format!("{used} are."))
                 .hint("Protect them with another template first."));
             }
             if spi::execute("DELETE FROM warden.template_registry WHERE name = $1", &[name.into()])? == 0 {

@@ -21,9 +21,11 @@ pub enum Registry {
     Issuer,
     Revocation,
     Relation,
+    Schema,
+    Exemption,
 }
 
-const REGISTRIES: [(Registry, &str); 7] = [
+const REGISTRIES: [(Registry, &str); 9] = [
     (Registry::Tenant, "tenant_registry"),
     (Registry::Member, "member_registry"),
     (Registry::Role, "role_registry"),
@@ -31,6 +33,8 @@ const REGISTRIES: [(Registry, &str); 7] = [
     (Registry::Issuer, "issuer_registry"),
     (Registry::Revocation, "revocation_registry"),
     (Registry::Relation, "relation_registry"),
+    (Registry::Schema, "schema_registry"),
+    (Registry::Exemption, "exemption_registry"),
 ];
 
 /// The registries that a context is judged by.

@@ -30,6 +30,15 @@ pub fn bare_name(relation: pg_sys::Oid) -> String {
     }
 }
 
+/// The name of the schema that a relation lies in; empty for an OID that names nothing.
+pub fn schema_name(relation: pg_sys::Oid) -> String {
+    // SAFETY: catalog look-ups inside a transaction; the answer is a palloc'd C string or null.
+    unsafe {
+        let name = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
 /// The role that owns a relation.
 pub fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     class(relation, |form| form.relowner)

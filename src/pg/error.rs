@@ -59,6 +59,7 @@ fn code(state: SqlState) -> PgSqlErrorCode {
         SqlState::NotNullViolation => ERRCODE_NOT_NULL_VIOLATION,
         SqlState::FeatureNotSupported => ERRCODE_FEATURE_NOT_SUPPORTED,
         SqlState::ProgramLimitExceeded => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        SqlState::Warning => ERRCODE_WARNING,
         SqlState::Internal => ERRCODE_INTERNAL_ERROR,
     }
 }

@@ -15,6 +15,7 @@ pub mod function;
 pub mod guc;
 pub mod hooks;
 pub mod leak;
+pub mod namespace;
 pub mod object;
 pub mod parallel;
 pub mod policy;

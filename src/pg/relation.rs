@@ -27,6 +27,19 @@ pub fn lock_against_itself(relation: pg_sys::Oid) {
     unsafe { pg_sys::LockRelationOid(relation, pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE) };
 }
 
+/// As whoever writes to the table, without writing: for as long as the transaction lasts, nobody passes
+/// [`lock_against_writers`].
+pub fn lock_as_writer(relation: pg_sys::Oid) {
+    // SAFETY: inside a transaction, on a table of the extension's own.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::RowShareLock as pg_sys::LOCKMODE) };
+}
+
+/// When all writers have gone; whoever only reads is not held up.
+pub fn lock_against_writers(relation: pg_sys::Oid) {
+    // SAFETY: inside a transaction, on a table of the extension's own.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as pg_sys::LOCKMODE) };
+}
+
 /// What a relation is, as pg_class has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Relation {

@@ -203,6 +203,12 @@ impl Drop for Owner {
     }
 }
 
+/// For statements outside of any: at commit, no snapshot is active.
+pub fn with_snapshot<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _snapshot = Latest::push();
+    work()
+}
+
 struct Latest;
 
 impl Latest {

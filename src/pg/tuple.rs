@@ -41,6 +41,7 @@ pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), ke
 pub const FUNCTION: Catalog = Catalog { table: oid(1255), index: oid(2690), keys: &[(c"oid", KeyType::Oid)] };
 pub const INDEX: Catalog = Catalog { table: oid(2610), index: oid(2679), keys: &[(c"indexrelid", KeyType::Oid)] };
 pub const INHERITS: Catalog = Catalog { table: oid(2611), index: oid(2680), keys: &[(c"inhrelid", KeyType::Oid)] };
+pub const NAMESPACE: Catalog = Catalog { table: oid(2615), index: oid(2685), keys: &[(c"oid", KeyType::Oid)] };
 pub const POLICY: Catalog = Catalog { table: oid(3256), index: oid(3257), keys: &[(c"oid", KeyType::Oid)] };
 pub const RULE: Catalog = Catalog { table: oid(2618), index: oid(2692), keys: &[(c"oid", KeyType::Oid)] };
 pub const STATISTICS: Catalog = Catalog { table: oid(3381), index: oid(3380), keys: &[(c"oid", KeyType::Oid)] };

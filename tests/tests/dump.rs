@@ -5,7 +5,7 @@ use std::process::Command;
 
 use postgres::Client;
 use warden_lab::{Error, Lab, Member, Result, refused};
-use warden_tests::{DENIED, NO_CONTEXT, value};
+use warden_tests::{DENIED, NO_CONTEXT, WRONG_STATE, value};
 
 const COVERAGE: &str = "SELECT string_agg(concat_ws(' ', relation, state, template, problems), ', ' ORDER BY relation) FROM warden.coverage";
 
@@ -81,6 +81,13 @@ impl Source {
         )?;
         superuser.batch_execute("INSERT INTO app.country VALUES ('xx')")?;
         officer.batch_execute(PROTECT)?;
+        // A schema under enforce, with exemptions of both kinds.
+        superuser.batch_execute(
+            "CREATE SCHEMA ruled; CREATE TABLE ruled.guarded (tenant_id uuid); CREATE TABLE ruled.colours (id int);
+             CREATE TABLE ruled.import_1 (id int);
+             SELECT warden.protect('ruled.guarded'), warden.exempt('ruled.colours', 'a list'),
+                 warden.exempt('ruled'::regnamespace, 'import%', 'every night'), warden.protect_schema('ruled')",
+        )?;
         // The predicates, the tenant and the user follow their columns.
         superuser.batch_execute(
             "ALTER TABLE app.paper RENAME state TO stage; ALTER TABLE app.diary RENAME author TO autor",
@@ -143,6 +150,8 @@ impl Source {
         ] {
             refused(superuser.batch_execute(weakening), DENIED).map_err(|error| told(weakening, &error))?;
         }
+        let open = "CREATE TABLE ruled.import_2 (id int); DROP TABLE ruled.import_2; CREATE TABLE ruled.open (id int)";
+        refused(superuser.batch_execute(open), WRONG_STATE)?;
         let mut app = self.lab.cluster.connect("app", database)?;
         refused(app.query("SELECT * FROM app.result", &[]), NO_CONTEXT)?;
         for (member, at) in [(&self.mia, 1), (&self.otto, 2)] {

@@ -36,6 +36,8 @@ pub enum SqlState {
     FeatureNotSupported,
     /// 54000: over a limit.
     ProgramLimitExceeded,
+    /// 01000: no error, but to be known.
+    Warning,
     /// XX000: a defect of pg_warden itself.
     Internal,
 }

@@ -9,6 +9,7 @@ mod name;
 mod options;
 mod plan;
 mod policy;
+pub mod schema;
 mod template;
 
 pub use facts::{Column, ColumnType, Index, Kind, Protected, Table, TenantType, UserType};

@@ -1,0 +1,106 @@
+-- Under enforce no table is left unprotected at commit, whichever way it came; only warden_admin exempts.
+\set SHOW_CONTEXT never
+CREATE SCHEMA iso_enforce AUTHORIZATION dba;
+CREATE SCHEMA iso_elsewhere AUTHORIZATION dba;
+GRANT USAGE ON SCHEMA iso_enforce, iso_elsewhere TO officer;
+SET ROLE dba;
+CREATE TABLE iso_elsewhere.wanderer (id int, tenant_id uuid);
+CREATE TABLE iso_elsewhere.colours (id int);
+CREATE TABLE iso_enforce.early (id int, tenant_id uuid);
+CREATE TABLE iso_enforce.early_too (id int);
+-- It refuses while tables stand open; an owner's exemption does not count.
+SELECT warden.protect_schema('iso_enforce');
+SELECT warden.exempt('iso_enforce.early_too', 'a list of colours');
+SELECT warden.protect_schema('iso_enforce');
+SELECT warden.protect('iso_enforce.early');
+SET ROLE officer;
+SELECT warden.exempt('iso_enforce.early_too', 'a list of colours');
+SET ROLE dba;
+SELECT warden.protect_schema('iso_enforce');
+SELECT warden.protect_schema('iso_enforce', 'enforce');
+SELECT relation, state, template, problems FROM warden.coverage;
+RESET ROLE;
+SELECT relation, state, template, problems FROM warden.coverage WHERE schema = 'iso_enforce' ORDER BY 1;
+-- Whichever way it came.
+SET ROLE dba;
+CREATE TABLE iso_enforce.x (id int, tenant_id uuid);
+CREATE UNLOGGED TABLE iso_enforce.x (id int, tenant_id uuid);
+CREATE TABLE iso_enforce.x AS SELECT 1 AS id;
+SELECT 1 AS id INTO iso_enforce.x;
+CREATE TABLE iso_enforce.x (LIKE iso_elsewhere.wanderer);
+CREATE TABLE iso_enforce.x (id int) PARTITION BY LIST (id);
+CREATE TABLE iso_enforce.x () INHERITS (iso_elsewhere.wanderer);
+ALTER TABLE iso_elsewhere.wanderer SET SCHEMA iso_enforce;
+DO $$ BEGIN CREATE TABLE iso_enforce.x (id int); END $$;
+ALTER TABLE iso_enforce.early_too SET SCHEMA iso_elsewhere;
+ALTER TABLE iso_elsewhere.early_too RENAME TO early_two;
+ALTER TABLE iso_elsewhere.early_two SET SCHEMA iso_enforce;
+ALTER TABLE iso_enforce.early_two RENAME TO early_too;
+BEGIN;
+CREATE TABLE iso_enforce.x (id int, tenant_id uuid);
+CREATE TABLE iso_enforce.y (id int, tenant_id uuid);
+SELECT 1;
+COMMIT;
+BEGIN;
+CREATE TABLE iso_enforce.x (id int, tenant_id uuid);
+SAVEPOINT s;
+SELECT warden.protect('iso_enforce.x');
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+CREATE TABLE iso_enforce.x (id int, tenant_id uuid);
+PREPARE TRANSACTION 'iso_enforce';
+-- What a savepoint takes back is nobody's concern; what is made and dropped neither, nor a temporary table.
+BEGIN;
+SAVEPOINT s;
+CREATE TABLE iso_enforce.x (id int);
+ROLLBACK TO s;
+CREATE TABLE iso_enforce.y (id int);
+DROP TABLE iso_enforce.y;
+CREATE TEMPORARY TABLE z (id int) ON COMMIT DROP;
+COMMIT;
+-- In the transaction that makes it, the owner protects; partitions follow.
+BEGIN;
+CREATE TABLE iso_enforce.good (id int, tenant_id uuid) PARTITION BY LIST (id);
+SELECT warden.protect('iso_enforce.good');
+COMMIT;
+CREATE TABLE iso_enforce.good_1 PARTITION OF iso_enforce.good FOR VALUES IN (1);
+ALTER TABLE iso_enforce.good DETACH PARTITION iso_enforce.good_1;
+-- Only warden_admin exempts, lowers a mode and takes protections away; what was exempt elsewhere is not here.
+SELECT warden.exempt('iso_enforce.good', 'x');
+BEGIN;
+CREATE TABLE iso_enforce.x (id int);
+SELECT warden.exempt('iso_enforce.x', 'x');
+ROLLBACK;
+SELECT warden.exempt('iso_enforce'::regnamespace, '%', 'x');
+SELECT warden.protect_schema('iso_enforce', 'warn');
+SELECT warden.protect_schema('iso_enforce', 'enforce', 'reference');
+SELECT warden.exempt('iso_elsewhere.colours', 'x');
+ALTER TABLE iso_elsewhere.colours SET SCHEMA iso_enforce;
+SET ROLE officer;
+SELECT warden.unprotect('iso_enforce.good');
+BEGIN;
+SELECT warden.unprotect('iso_enforce.good');
+SELECT warden.exempt('iso_enforce.good', 'x');
+COMMIT;
+BEGIN;
+SELECT warden.protect_schema('iso_enforce', 'warn');
+ROLLBACK;
+RESET ROLE;
+-- A table does not get out by becoming a member of an extension: whoever owns both can make it one.
+BEGIN;
+CREATE TABLE iso_enforce.x (id int);
+ALTER TABLE iso_enforce.x OWNER TO dba;
+ALTER EXTENSION plpgsql ADD TABLE iso_enforce.x;
+COMMIT;
+-- The rule follows the schema's name.
+ALTER SCHEMA iso_enforce RENAME TO iso_renamed;
+CREATE TABLE iso_renamed.x (id int);
+ALTER SCHEMA iso_renamed RENAME TO iso_enforce;
+SELECT relation, state, problems FROM warden.coverage WHERE schema LIKE 'iso\_e%' ORDER BY schema, relation;
+DROP SCHEMA iso_enforce, iso_elsewhere CASCADE;
+CREATE SCHEMA iso_enforce AUTHORIZATION dba;
+CREATE TABLE iso_enforce.x (id int);
+DROP SCHEMA iso_enforce CASCADE;
+SELECT count(*) FROM warden.schema_registry;
+SELECT count(*) FROM warden.exemption_registry;
