@@ -94,7 +94,10 @@ fn elevation_ddl_that_reads() -> Result<()> {
             format!("ALTER TABLE {t} ALTER body TYPE int USING body::int"),
             format!("CREATE INDEX ON {t} ((body::int))"),
             format!("CREATE INDEX ON {t} (id) WHERE body::int > 0"),
-            format!("CREATE STATISTICS app.{name}_spy ON (body::int), id FROM {t}", name = t.trim_start_matches("app.")),
+            format!(
+                "CREATE STATISTICS app.{name}_spy ON (body::int), id FROM {t}",
+                name = t.trim_start_matches("app.")
+            ),
             format!("ALTER TABLE {t} ADD EXCLUDE USING btree ((body::int) WITH =)"),
         ],
     )?;
