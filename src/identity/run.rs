@@ -51,7 +51,7 @@ pub fn continues(run: Run) -> Result<()> {
     Err(foreign())
 }
 
-fn foreign() -> WardenError {
+pub fn foreign() -> WardenError {
     WardenError::new(SqlState::InvalidAuthorization, "this query belongs to another context")
         .detail("It was started under a context that no longer counts, or before the login.")
         .hint("Open cursors after the login, in the same transaction, and close them with it.")

@@ -30,8 +30,8 @@ struct Traces {
 
 thread_local! {
     static TRACES: RefCell<Traces> = RefCell::default();
-    /// The session may have made temporary types: its queries are looked at for them under a context.
-    static TEMPORARY_TYPES: Cell<bool> = const { Cell::new(false) };
+    /// The session may have made temporary types or functions: its queries are looked at for them under a context.
+    static TEMPORARY_CODE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// `pg_catalog.set_config`.
@@ -41,20 +41,23 @@ const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
 pub fn entering() -> Result<()> {
     let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
     TRACES.with_borrow_mut(|traces| traces.found = Some(found));
-    if TEMPORARY_TYPES.get() {
+    if TEMPORARY_CODE.get() {
         analyze::forget_plans();
     }
     Ok(())
 }
 
 /// # Errors
-/// 42501 for a type of the session's temporary schema: as a domain it could run a check over every value.
+/// 42501 for a type or function of the session's temporary schema: a domain could run a check over every value.
 pub fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
-    if !TEMPORARY_TYPES.get() || !super::slot::is_taken() || !temp::exists() {
+    if !TEMPORARY_CODE.get() || !super::slot::is_taken() || !temp::exists() {
         return Ok(());
     }
-    let is_temporary = |oid| analyze::free_type_schema(oid).is_some_and(temp::is_temporary);
-    if query.types().into_iter().any(is_temporary) { Err(made_before()) } else { Ok(()) }
+    let is_temporary = |(class, oid)| match class {
+        pg_sys::ProcedureRelationId => temp::function_is_temporary(oid),
+        _ => analyze::free_type_schema(oid).is_some_and(temp::is_temporary),
+    };
+    if query.types_and_functions().into_iter().any(is_temporary) { Err(made_before()) } else { Ok(()) }
 }
 
 /// # Errors
@@ -72,6 +75,7 @@ pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
         Kind::DeclareCursor { with_hold: true } => {
             Err(outlives("DECLARE ... WITH HOLD", "The cursor would hold this tenant's rows for the next user."))
         }
+        Kind::Fetch { held: true } => Err(super::run::foreign()),
         Kind::DiscardTemporary => {
             Err(outlives("DISCARD TEMP", "It would drop what the session had before this context."))
         }
@@ -99,7 +103,7 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
         return Ok(());
     }
     match statement.kind() {
-        Kind::CreateType if temp::exists() => TEMPORARY_TYPES.set(true),
+        Kind::CreateType | Kind::CreateFunction if temp::exists() => TEMPORARY_CODE.set(true),
         Kind::DiscardAll => super::slot::end_session(),
         _ => {}
     }

@@ -63,7 +63,7 @@ pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
         protect::refuse_untrusted(&family)?;
         for table in &family {
             if let Some(own) = registry::lookup(*table)? {
-                super::unprotect::take_away(&own)?;
+                super::unprotect::take_away(&own, false)?;
             }
             guard::refuse_standing(*table)?;
         }

@@ -108,6 +108,7 @@ fn run(request: &Request) -> Result<()> {
     relation::lock_against_itself(cache::oid(Registry::Relation));
     let family = facts::lock_family(request.relation)?;
     request.require_allowed()?;
+    let mut keeps_column = false;
     if let Some(protected) = &registry::lookup(request.relation)? {
         if is_same(request, protected)? {
             notice(format!("table {} is protected already", facts::name(request.relation)?));
@@ -124,9 +125,12 @@ fn run(request: &Request) -> Result<()> {
             .detail("The table is protected with another template or other options.")
             .hint("Ask warden_admin."));
         }
-        unprotect::take_away(protected)?;
+        keeps_column = protected.added.column
+            && request.template.has_tenant_column()
+            && protected.tenant_column() == Some(request.column.as_str());
+        unprotect::take_away(protected, keeps_column)?;
     }
-    let prepared = prepare(request, &family)?;
+    let prepared = prepare(request, &family, keeps_column)?;
     let summary = establish(request, &family, &prepared, None, None)?;
     notice(format!(
         "table {} is protected with template \"{}\": {summary}",
@@ -150,16 +154,17 @@ fn is_same(request: &Request, protected: &Protected) -> Result<bool> {
 pub struct Prepared {
     pub tables: Vec<(pg_sys::Oid, Table, Plan)>,
     pub tenant: Option<(String, TenantType)>,
+    lacks_column: bool,
 }
 
 impl Prepared {
     pub fn pending<'a>(&self, family: &'a [pg_sys::Oid], template: &'a Template) -> Pending<'a> {
-        Pending { tables: family, tenant: self.tenant.clone(), template }
+        Pending { tables: family, tenant: self.tenant.clone(), template, lacks_column: self.lacks_column }
     }
 }
 
 /// Everything that can be refused before anything is changed.
-fn prepare(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
+fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) -> Result<Prepared> {
     require_family(request, family)?;
     for table in family {
         // A child that was protected by itself becomes part of its parent's protection.
@@ -167,7 +172,7 @@ fn prepare(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
             if !request.is_officer && own.template != request.template {
                 return Err(part_of_another());
             }
-            unprotect::take_away(&own)?;
+            unprotect::take_away(&own, false)?;
         }
     }
     refuse_untrusted(family)?;
@@ -177,7 +182,7 @@ fn prepare(request: &Request, family: &[pg_sys::Oid]) -> Result<Prepared> {
     }
     let source = child::complete(request)?;
     let mut prepared = plan(request, family, None)?;
-    if source.is_some_and(|source| source.adds_column) {
+    if has_added_column || source.is_some_and(|source| source.adds_column) {
         prepared.tables.iter_mut().for_each(|(_, _, plan)| plan.added.column = true);
     }
     refuse_large(family, &prepared)?;
@@ -238,7 +243,7 @@ pub fn plan_below(
         }
         tables.push((*oid, table, plan));
     }
-    Ok(Prepared { tables, tenant })
+    Ok(Prepared { tables, tenant, lacks_column: missing.is_some() })
 }
 
 fn refuse_large(family: &[pg_sys::Oid], prepared: &Prepared) -> Result<()> {

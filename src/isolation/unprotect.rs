@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::isolation as core;
+use warden_core::isolation::{self as core, Added};
 
 use super::registry::{self, Protected};
 use super::{api, facts, foreign_key, protect};
@@ -36,15 +36,15 @@ fn unprotect(relation: Option<pg_sys::Oid>) {
                 )
                 .hint("Take the protection away from the table above it, or detach this one first."));
             }
-            take_away(&protected)?;
+            take_away(&protected, false)?;
             notice(format!("table {} is not protected any more", facts::name(table)?));
             Ok(())
         })
     })());
 }
 
-/// As the extension's owner, the family locked.
-pub fn take_away(protected: &Protected) -> Result<()> {
+/// As the extension's owner. `keeps_column`: the tenant column that was added stays, for another protection to use.
+pub fn take_away(protected: &Protected, keeps_column: bool) -> Result<()> {
     let family = facts::lock_family(protected.relation)?;
     protect::refuse_untrusted(&family)?;
     foreign_key::decompose(&family)?;
@@ -57,7 +57,8 @@ pub fn take_away(protected: &Protected) -> Result<()> {
     }
     for (row, table) in tables {
         let tenant = row.tenant.as_ref().map(|(column, kind)| (column.as_str(), *kind));
-        for step in core::unprotect(&table, &row.added, tenant, row.relation == protected.relation) {
+        let added = Added { column: row.added.column && !keeps_column, ..row.added.clone() };
+        for step in core::unprotect(&table, &added, tenant, row.relation == protected.relation) {
             spi::execute(&step.sql, &[])?;
         }
         registry::leave(row.relation)?;

@@ -53,6 +53,11 @@ pub enum Kind {
     DiscardAll,
     /// Of any form, domains included.
     CreateType,
+    CreateFunction,
+    /// FETCH or MOVE; `held`: of rows that an earlier transaction has left in a cursor WITH HOLD.
+    Fetch {
+        held: bool,
+    },
     Other,
 }
 
@@ -89,6 +94,8 @@ impl Statement {
                 T_CreateDomainStmt | T_CompositeTypeStmt | T_CreateEnumStmt | T_CreateRangeStmt | T_DefineStmt => {
                     Kind::CreateType
                 }
+                T_CreateFunctionStmt => Kind::CreateFunction,
+                T_FetchStmt => Kind::Fetch { held: is_held((*self.node.cast::<pg_sys::FetchStmt>()).portalname) },
                 T_DeclareCursorStmt => {
                     let options = (*self.node.cast::<pg_sys::DeclareCursorStmt>()).options;
                     Kind::DeclareCursor { with_hold: options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 }
@@ -121,6 +128,24 @@ impl Statement {
                 _ => Kind::Other,
             }
         }
+    }
+}
+
+/// InvalidSubTransactionId, a macro that the bindings leave out.
+const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
+
+/// Whether an open cursor was left by an earlier transaction.
+///
+/// # Safety
+/// `name` is null or a C string.
+unsafe fn is_held(name: *const c_char) -> bool {
+    if name.is_null() {
+        return false;
+    }
+    // SAFETY: by the caller's promise; a look-up in this backend's table of portals.
+    unsafe {
+        let portal = pg_sys::GetPortalByName(name);
+        !portal.is_null() && (*portal).createSubid == NO_SUBTRANSACTION
     }
 }
 

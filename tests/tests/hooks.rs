@@ -31,7 +31,9 @@ fn elevation_weakening_row_security() -> Result<()> {
     for policy in &policies {
         let policy: String = policy.get(0);
         attacks.push(format!("DROP POLICY {policy} ON {t}"));
-        attacks.push(format!("ALTER POLICY {policy} ON {t} USING (true)"));
+        // PostgreSQL knows no USING for INSERT.
+        let clause = if policy.contains("insert") { "WITH CHECK" } else { "USING" };
+        attacks.push(format!("ALTER POLICY {policy} ON {t} {clause} (true)"));
         attacks.push(format!("ALTER POLICY {policy} ON {t} TO nobody"));
         attacks.push(format!("ALTER POLICY {policy} ON {t} RENAME TO harmless"));
     }
@@ -92,7 +94,10 @@ fn elevation_ddl_that_reads() -> Result<()> {
             format!("ALTER TABLE {t} ALTER body TYPE int USING body::int"),
             format!("CREATE INDEX ON {t} ((body::int))"),
             format!("CREATE INDEX ON {t} (id) WHERE body::int > 0"),
-            format!("CREATE STATISTICS ON (body::int), id FROM {t}"),
+            format!(
+                "CREATE STATISTICS app.{name}_spy ON (body::int), id FROM {t}",
+                name = t.trim_start_matches("app.")
+            ),
             format!("ALTER TABLE {t} ADD EXCLUDE USING btree ((body::int) WITH =)"),
         ],
     )?;

@@ -9,7 +9,9 @@ use super::{leaving, reader};
 use crate::isolation::{api, registry};
 use crate::pg::catalog;
 use crate::pg::object::{Access, ObjectEvent};
+use crate::pg::role;
 use crate::pg::tuple::{self, Sees};
+use crate::pg::utility;
 
 pub fn object(event: &ObjectEvent) -> Result<()> {
     if event.access == Access::Executing || !is_watched(event.class) || api::running() || registry::count()? == 0 {
@@ -51,17 +53,35 @@ fn written(event: &ObjectEvent) -> Result<()> {
         class if class == tuple::STATISTICS.table => reader::statistics(event.object),
         class if class == tuple::RULE.table => reader::rule(event.object),
         class if class == tuple::POLICY.table => {
-            refuse_own(tuple::POLICY, event.object, c"polrelid", c"polname", |name| Taken::Policy(name))?;
+            if !(created && restores()) {
+                refuse_own(tuple::POLICY, event.object, c"polrelid", c"polname", |name| Taken::Policy(name))?;
+            }
             reader::policy(event.object)
         }
         class if class == tuple::TRIGGER.table => {
-            refuse_own(tuple::TRIGGER, event.object, c"tgrelid", c"tgname", |name| Taken::Trigger(name))?;
+            if !(created && restores() || is_enabled_for_good(event.object)?) {
+                refuse_own(tuple::TRIGGER, event.object, c"tgrelid", c"tgname", |name| Taken::Trigger(name))?;
+            }
             reader::trigger(event.object)
         }
         class if class == tuple::FUNCTION.table && !created => reader::function_altered(event.object),
         class if class == tuple::INHERITS.table => inherits(event.object, event.other),
         _ => Ok(()),
     }
+}
+
+/// A dump writes the registry before the policies and triggers that stand in it; none but a superuser restores it.
+fn restores() -> bool {
+    role::is_superuser(utility::caller())
+}
+
+/// Whether a trigger that stood before now fires always, as those of the protection do.
+fn is_enabled_for_good(trigger: pg_sys::Oid) -> Result<bool> {
+    let seen = |sees| {
+        tuple::row(tuple::TRIGGER, &[trigger.to_u32()], sees, |row| Ok((row.name(c"tgname")?, row.char(c"tgenabled")?)))
+    };
+    let (before, now) = (seen(Sees::Before)?, seen(Sees::Now)?);
+    Ok(before.zip(now).is_some_and(|((old, _), (new, enabled))| old == new && enabled == 'A'))
 }
 
 /// A policy or trigger of the protection is neither altered nor renamed, nor is its name taken.
