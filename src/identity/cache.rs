@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use warden_core::error::Result;
 use warden_core::identity::{Issuer, IssuerOptions, KeySet, Token, Verified, duration, error};
 
+use super::literal;
 use crate::pg::cache::{self, Registry};
 use crate::pg::time;
 use crate::tenancy::directory;
@@ -60,6 +61,7 @@ pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
 /// # Errors
 /// 28000 for a token that is not valid now.
 pub fn verified(token: &str) -> Result<(Rc<Verified>, Rc<Issuer>, i64)> {
+    literal::presented(token);
     forget_stale();
     let now = time::unix_seconds();
     let fingerprint: Fingerprint = Sha256::digest(token.as_bytes()).into();

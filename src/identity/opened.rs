@@ -14,7 +14,7 @@ use warden_core::identity::context::{Context, Door};
 use warden_core::tenancy::{TenantId, Tier};
 use zeroize::Zeroizing;
 
-use super::{cache, door, last_use, revocation, slot};
+use super::{cache, door, last_use, literal, revocation, slot};
 use crate::pg::cache::Registry;
 use crate::pg::error::{answer, internal};
 use crate::pg::{guc, spi, time};
@@ -62,7 +62,9 @@ fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
 fn resume(session_token: Option<&str>) -> pgrx::Uuid {
     answer((|| {
         door::open("resume")?;
-        let context = resumed(need(session_token, "session_token")?)?;
+        let token = need(session_token, "session_token")?;
+        literal::presented(token);
+        let context = resumed(token)?;
         let tenant = context.tenant;
         slot::take(context)?;
         Ok(directory::uuid(tenant))
