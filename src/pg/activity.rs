@@ -40,17 +40,17 @@ pub(super) fn install() {
 }
 
 unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
-    // SAFETY: PostgreSQL passes a valid report, whose texts are its own and may be shortened in place; the previous
+    // SAFETY: PostgreSQL passes a valid report, whose texts are its own, in a memory context that is reset: they may be shortened in place, or left out; the previous
     // hook gets the argument that we were given. Nothing here raises an error or wants dropping.
     unsafe {
         if std::ptr::eq(pg_sys::debug_query_string, HIDDEN.as_ptr()) {
             // The statement is repeated in the message of its duration, and the inner one of a function in the context.
             if holds((*error).message, c"duration: ") {
                 cut_after((*error).message, b"ms");
-                cut_after((*error).detail, b"");
+                (*error).detail = std::ptr::null_mut();
             }
-            cut_after((*error).context, b"");
-            cut_after((*error).internalquery, b"");
+            (*error).context = std::ptr::null_mut();
+            (*error).internalquery = std::ptr::null_mut();
         }
         if let Some(previous) = PREVIOUS {
             previous(error);
@@ -74,9 +74,8 @@ unsafe fn cut_after(text: *mut c_char, mark: &[u8]) {
     // SAFETY: by the caller's promise; the place is inside of the string.
     unsafe {
         let bytes = CStr::from_ptr(text).to_bytes();
-        let end = if mark.is_empty() { Some(0) } else { memchr::memmem::find(bytes, mark).map(|at| at + mark.len()) };
-        if let Some(end) = end {
-            *text.add(end) = 0;
+        if let Some(at) = memchr::memmem::find(bytes, mark) {
+            *text.add(at + mark.len()) = 0;
         }
     }
 }
