@@ -28,8 +28,8 @@ const PREFIX: &str = "warden_session_";
 fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
     answer((|| {
         door::refuse_exempt()?;
-        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
-        let context = door::enter(&verified, &issuer, None, ends)?;
+        let (known, ends) = cache::verified(need(token, "token")?)?;
+        let context = door::enter(&known.verified, &known.issuer, None, ends)?;
         let mut secret = Zeroizing::new([0u8; 32]);
         getrandom::fill(secret.as_mut()).map_err(internal)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()));
@@ -66,7 +66,7 @@ fn resume(session_token: Option<&str>) -> pgrx::Uuid {
         literal::presented(token);
         let context = resumed(token)?;
         let tenant = context.tenant;
-        slot::take(context)?;
+        slot::take(Rc::new(slot::pass(context)?))?;
         Ok(directory::uuid(tenant))
     })())
 }
@@ -117,7 +117,6 @@ fn resumed(token: &str) -> Result<Context> {
     }
     last_use::touch(session.key, now);
     Ok(Context {
-        serial: 0,
         door: entered_by,
         tenant: session.tenant,
         external_id: tenant.external_id.clone(),
