@@ -2,8 +2,9 @@
 
 use warden_core::error::Result;
 
-use crate::identity::{run, session, slot};
+use crate::identity::{literal, run, session, slot};
 use crate::isolation;
+use crate::pg::analyze::AnalyzedQuery;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
@@ -14,7 +15,7 @@ use crate::worker;
 
 pub fn init() {
     install(Dispatch {
-        query_analyzed: session::query_analyzed,
+        query_analyzed,
         run_starts: run::starts,
         run_continues: run::continues,
         run_ended: run::ended,
@@ -26,6 +27,11 @@ pub fn init() {
         savepoint_released,
         savepoint_rolled_back,
     });
+}
+
+fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
+    literal::query_analyzed(query)?;
+    session::query_analyzed(query)
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {

@@ -13,7 +13,7 @@ use warden_core::{
         Algorithm, KeySet, Token,
         context::{Context, Door},
     },
-    isolation::{self, Column, ColumnType, Kind, Name, Options, Table, Template},
+    isolation::{self, Above, Column, ColumnType, Kind, Name, Options, Table, Template},
     tenancy::{Labels, TenantId, Tier},
 };
 
@@ -116,9 +116,9 @@ fn plans(criterion: &mut Criterion) -> Result<()> {
         policies: Vec::new(),
         triggers: Vec::new(),
     };
-    isolation::protect(&table, &template, "tenant_id", None).map_err(|error| error.to_string())?;
+    isolation::protect(&table, &template, "tenant_id", Above::Nothing).map_err(|error| error.to_string())?;
     criterion.bench_function("isolation/plan of protect", |bencher| {
-        bencher.iter(|| isolation::protect(black_box(&table), &template, "tenant_id", None));
+        bencher.iter(|| isolation::protect(black_box(&table), &template, "tenant_id", Above::Nothing));
     });
     Ok(())
 }

@@ -26,6 +26,10 @@ INSERT INTO elevation.calls VALUES
     (19, $$warden.unprotect('elevation.closed')$$, '{officer,superuser}'),
     (20, $$warden.create_template('elevation', '{"read": "member"}', 'x')$$, '{officer,superuser}'),
     (21, $$warden.drop_template('elevation-old')$$, '{officer,superuser}'),
+    (23, $$warden.revoke_session('somebody''s')$$, '{officer,superuser}'),
+    (24, $$warden.revoke_user('00000000-0000-0000-0000-000000000001', 'acme-viewer')$$, '{officer,superuser}'),
+    (25, $$warden.revoke_tenant('00000000-0000-0000-0000-000000000001')$$, '{officer,superuser}'),
+    (26, $$warden.login_for_session('x.y.z')$$, '{}'),
     (22, $$count(*) FROM warden.coverage$$, '{officer,auditor,superuser}');
 CREATE TABLE elevation.open (id int, tenant_id uuid NOT NULL);
 CREATE TABLE elevation.closed (id int, tenant_id uuid NOT NULL);

@@ -56,7 +56,8 @@ SET row_security = off;
 SELECT * FROM warden.tenant_registry;
 RESET row_security;
 RESET SESSION AUTHORIZATION;
--- Every table of the extension has row-level security and no policy, and tells the caches of a change.
+-- Every table of the extension has row-level security and no policy, and tells the caches of a change (what is cached of an opened
+-- session does not change).
 SELECT count(*) FILTER (WHERE NOT relrowsecurity) AS open, count(*) FILTER (WHERE EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)) AS with_policy
     FROM pg_class c WHERE relnamespace = 'warden'::regnamespace AND relkind = 'r';
 SELECT relname FROM pg_class c WHERE relnamespace = 'warden'::regnamespace AND relkind = 'r'

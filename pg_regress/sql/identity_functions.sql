@@ -26,9 +26,10 @@ SELECT warden.require_role('admin');
 SELECT warden.require_role('king');
 \set ON_ERROR_ROLLBACK off
 -- Parallel workers read the same context.
-SET LOCAL force_parallel_mode = on;
+-- Its name changed with PostgreSQL 16.
+SELECT set_config(name, 'on', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT warden.user_id(), warden.has_role('member'), warden.tenant_bigint();
-SET LOCAL force_parallel_mode = off;
+SELECT set_config(name, 'off', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT warden.logout();
 SELECT warden.logout();
 SELECT warden.tenant_id(), warden.role(), warden.has_role('viewer');

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use pgrx::JsonB;
 use sha2::{Digest, Sha256};
 use warden_core::error::Result;
+use warden_core::identity::context::Pass;
 use warden_core::identity::{Issuer, IssuerOptions, KeySet, Token, Verified, duration, error};
 
+use super::literal;
 use crate::pg::cache::{self, Registry};
 use crate::pg::time;
 use crate::tenancy::directory;
@@ -20,20 +22,20 @@ const MOST_TOKENS: usize = 512;
 type Fingerprint = [u8; 32];
 
 #[derive(Default)]
-struct Known {
+struct Memory {
     issuers: HashMap<String, Rc<Issuer>>,
-    tokens: HashMap<Fingerprint, Rc<Verified>>,
+    tokens: HashMap<Fingerprint, Rc<Known>>,
     oldest: VecDeque<Fingerprint>,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// The issuer of that name, `None` where there is none (any more).
 pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
     forget_stale();
-    if let Some(issuer) = KNOWN.with_borrow(|known| known.issuers.get(name).cloned()) {
+    if let Some(issuer) = MEMORY.with_borrow(|memory| memory.issuers.get(name).cloned()) {
         return Ok(Some(issuer));
     }
     let found = directory::look_up(
@@ -50,8 +52,33 @@ pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
         keys: KeySet::parse(&jwks)?.0,
         options: IssuerOptions::parse(&options.0.to_string(), duration::seconds)?,
     });
-    KNOWN.with_borrow_mut(|known| known.issuers.insert(name.to_owned(), issuer.clone()));
+    MEMORY.with_borrow_mut(|memory| memory.issuers.insert(name.to_owned(), issuer.clone()));
     Ok(Some(issuer))
+}
+
+/// A token that this backend has verified, with what it opened last.
+pub struct Known {
+    pub verified: Verified,
+    pub issuer: Rc<Issuer>,
+    opens: RefCell<Option<Opens>>,
+}
+
+struct Opens {
+    epoch: u64,
+    ends: i64,
+    pass: Rc<Pass>,
+}
+
+impl Known {
+    /// What it opened in this epoch, for a context that ends then.
+    pub fn pass(&self, epoch: u64, ends: i64) -> Option<Rc<Pass>> {
+        let opens = self.opens.borrow();
+        opens.as_ref().filter(|opens| opens.epoch == epoch && opens.ends == ends).map(|opens| opens.pass.clone())
+    }
+
+    pub fn keep(&self, epoch: u64, ends: i64, pass: Rc<Pass>) {
+        self.opens.replace(Some(Opens { epoch, ends, pass }));
+    }
 }
 
 /// What a token says, verified now or earlier in this backend, with the end of a context made now (seconds since the
@@ -59,36 +86,36 @@ pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
 ///
 /// # Errors
 /// 28000 for a token that is not valid now.
-pub fn verified(token: &str) -> Result<(Rc<Verified>, Rc<Issuer>, i64)> {
+pub fn verified(token: &str) -> Result<(Rc<Known>, i64)> {
+    literal::presented(token);
     forget_stale();
     let now = time::unix_seconds();
     let fingerprint: Fingerprint = Sha256::digest(token.as_bytes()).into();
-    if let Some(known) = KNOWN.with_borrow(|known| known.tokens.get(&fingerprint).cloned())
-        && let Some(issuer) = issuer(&known.issuer)?
-    {
-        let ends = known.still_valid(now).ok_or_else(error::expired_token)?;
-        return Ok((known, issuer, ends));
+    if let Some(known) = MEMORY.with_borrow(|memory| memory.tokens.get(&fingerprint).cloned()) {
+        let ends = known.verified.still_valid(now).ok_or_else(error::expired_token)?;
+        return Ok((known, ends));
     }
     let token = Token::parse(token)?;
     let issuer = issuer(token.issuer())?.ok_or_else(error::unknown_issuer)?;
-    let verified = Rc::new(token.verify(&issuer, now)?);
+    let verified = token.verify(&issuer, now)?;
     let ends = verified.expires_at;
-    KNOWN.with_borrow_mut(|known| {
-        while known.oldest.len() >= MOST_TOKENS {
-            if let Some(gone) = known.oldest.pop_front() {
-                known.tokens.remove(&gone);
+    let known = Rc::new(Known { verified, issuer, opens: RefCell::new(None) });
+    MEMORY.with_borrow_mut(|memory| {
+        while memory.oldest.len() >= MOST_TOKENS {
+            if let Some(gone) = memory.oldest.pop_front() {
+                memory.tokens.remove(&gone);
             }
         }
-        if known.tokens.insert(fingerprint, verified.clone()).is_none() {
-            known.oldest.push_back(fingerprint);
+        if memory.tokens.insert(fingerprint, known.clone()).is_none() {
+            memory.oldest.push_back(fingerprint);
         }
     });
-    Ok((verified, issuer, ends))
+    Ok((known, ends))
 }
 
 /// A change of any issuer ends every verdict that was made with its keys.
 fn forget_stale() {
     if cache::take_stale(Registry::Issuer) {
-        KNOWN.with_borrow_mut(|known| *known = Known::default());
+        MEMORY.with_borrow_mut(|memory| *memory = Memory::default());
     }
 }

@@ -1,12 +1,15 @@
 //! The doors to a context: login, assume, logout.
 
+use std::rc::Rc;
+
 use pgrx::prelude::*;
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::identity::context::{Context, Door};
+use warden_core::identity::context::{Context, Door, Pass};
 use warden_core::identity::{Issuer, RoleFrom, Verified};
 use warden_core::tenancy::{TenantId, Tier, UserId};
 
 use super::{cache, revocation, slot};
+use crate::pg::cache as judged;
 use crate::pg::error::answer;
 use crate::pg::role::{self, Role};
 use crate::pg::{guc, xact};
@@ -17,12 +20,28 @@ use crate::tenancy::directory::{self, Tenant};
 fn login(token: Option<&str>, tenant: Option<pgrx::Uuid>) -> pgrx::Uuid {
     answer((|| {
         open("login")?;
-        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
-        let context = enter(&verified, &issuer, tenant.map(directory::tenant_id), ends)?;
-        let tenant = context.tenant;
-        slot::take(context)?;
+        let pass = admit(need(token, "token")?, tenant.map(directory::tenant_id))?;
+        let tenant = pass.context().tenant;
+        slot::take(pass)?;
         Ok(directory::uuid(tenant))
     })())
+}
+
+/// What a token opens now. The answer is kept with the verified token, for as long as nothing changes that it was
+/// judged by: the tenant, the member, the issuer, the labels, the revocations.
+fn admit(token: &str, picked: Option<TenantId>) -> Result<Rc<Pass>> {
+    let (known, ends) = cache::verified(token)?;
+    let epoch = judged::epoch();
+    if picked.is_none()
+        && let Some(pass) = known.pass(epoch, ends)
+    {
+        return Ok(pass);
+    }
+    let pass = Rc::new(slot::pass(enter(&known.verified, &known.issuer, picked, ends)?)?);
+    if picked.is_none() && known.issuer.options.database_roles.is_none() {
+        known.keep(epoch, ends, pass.clone());
+    }
+    Ok(pass)
 }
 
 /// For connections of one user alone: the context outlives the transaction.
@@ -30,11 +49,9 @@ fn login(token: Option<&str>, tenant: Option<pgrx::Uuid>) -> pgrx::Uuid {
 fn login_for_session(token: Option<&str>) -> pgrx::Uuid {
     answer((|| {
         refuse_exempt()?;
-        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
-        let context = enter(&verified, &issuer, None, ends)?;
-        let tenant = context.tenant;
-        slot::take_session(context)?;
-        Ok(directory::uuid(tenant))
+        let pass = admit(need(token, "token")?, None)?;
+        slot::take_session(&pass)?;
+        Ok(directory::uuid(pass.context().tenant))
     })())
 }
 
@@ -45,8 +62,7 @@ fn pre_request() {
         let headers = guc::optional(c"request.headers").unwrap_or_default();
         let Some(token) = warden_core::identity::bearer::token(&headers)? else { return Ok(()) };
         open("pre_request")?;
-        let (verified, issuer, ends) = cache::verified(token.as_str())?;
-        slot::take(enter(&verified, &issuer, None, ends)?)
+        slot::take(admit(&token, None)?)
     })());
 }
 
@@ -66,8 +82,7 @@ fn assume(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>)
         if !held.holds(tier) {
             return Err(WardenError::new(SqlState::InsufficientPrivilege, "the role may only lower the member's own"));
         }
-        slot::take(Context {
-            serial: 0,
+        let context = Context {
             door: Door::Broker,
             tenant,
             external_id: found.external_id.clone(),
@@ -79,7 +94,8 @@ fn assume(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>)
             expires_at: None,
             issued_at: crate::pg::time::unix_seconds(),
             claims: None,
-        })?;
+        };
+        slot::take(Rc::new(slot::pass(context)?))?;
         Ok(directory::uuid(tenant))
     })())
 }
@@ -140,7 +156,6 @@ pub fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, end
         return Err(WardenError::new(SqlState::InvalidAuthorization, "invalid token").detail("The token was revoked."));
     }
     Ok(Context {
-        serial: 0,
         door,
         tenant: tenant.id,
         external_id: tenant.external_id.clone(),
@@ -156,7 +171,7 @@ pub fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, end
 }
 
 /// The tenant that the token, the issuer and the caller agree on. An unknown tenant and a foreign one read alike.
-fn tenant_of(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>) -> Result<std::rc::Rc<Tenant>> {
+fn tenant_of(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>) -> Result<Rc<Tenant>> {
     let claimed = match &verified.tenant {
         Some(reference) => Some(directory::tenant(reference)?.ok_or_else(stranger)?),
         None => None,

@@ -4,6 +4,7 @@ pub mod cache;
 mod door;
 mod issuer;
 pub mod last_use;
+pub mod literal;
 mod opened;
 mod reading;
 mod revocation;

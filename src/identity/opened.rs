@@ -14,7 +14,7 @@ use warden_core::identity::context::{Context, Door};
 use warden_core::tenancy::{TenantId, Tier};
 use zeroize::Zeroizing;
 
-use super::{cache, door, last_use, revocation, slot};
+use super::{cache, door, last_use, literal, revocation, slot};
 use crate::pg::cache::Registry;
 use crate::pg::error::{answer, internal};
 use crate::pg::{guc, spi, time};
@@ -28,8 +28,8 @@ const PREFIX: &str = "warden_session_";
 fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
     answer((|| {
         door::refuse_exempt()?;
-        let (verified, issuer, ends) = cache::verified(need(token, "token")?)?;
-        let context = door::enter(&verified, &issuer, None, ends)?;
+        let (known, ends) = cache::verified(need(token, "token")?)?;
+        let context = door::enter(&known.verified, &known.issuer, None, ends)?;
         let mut secret = Zeroizing::new([0u8; 32]);
         getrandom::fill(secret.as_mut()).map_err(internal)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()));
@@ -62,9 +62,11 @@ fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
 fn resume(session_token: Option<&str>) -> pgrx::Uuid {
     answer((|| {
         door::open("resume")?;
-        let context = resumed(need(session_token, "session_token")?)?;
+        let token = need(session_token, "session_token")?;
+        literal::presented(token);
+        let context = resumed(token)?;
         let tenant = context.tenant;
-        slot::take(context)?;
+        slot::take(Rc::new(slot::pass(context)?))?;
         Ok(directory::uuid(tenant))
     })())
 }
@@ -115,7 +117,6 @@ fn resumed(token: &str) -> Result<Context> {
     }
     last_use::touch(session.key, now);
     Ok(Context {
-        serial: 0,
         door: entered_by,
         tenant: session.tenant,
         external_id: tenant.external_id.clone(),

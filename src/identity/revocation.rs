@@ -80,8 +80,11 @@ const MOST: usize = 10_000;
 
 thread_local! {
     /// By tenant, user and session: the second of the last revocation, and whether the session is revoked.
-    static KNOWN: RefCell<HashMap<(TenantId, String, Option<String>), Last>> = RefCell::default();
+    static KNOWN: RefCell<HashMap<Subject, Last>> = RefCell::default();
 }
+
+/// Tenant, user and session.
+type Subject = (TenantId, String, Option<String>);
 
 #[derive(Clone, Copy, Default)]
 struct Last {

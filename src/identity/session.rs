@@ -39,11 +39,25 @@ const SET_CONFIG: u32 = 2078;
 const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
 
 pub fn entering() -> Result<()> {
-    let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
-    TRACES.with_borrow_mut(|traces| traces.found = Some(found));
+    if TRACES.with_borrow(|traces| traces.settings_touched) {
+        note_settings()?;
+    }
     if TEMPORARY_CODE.get() {
         analyze::forget_plans();
     }
+    Ok(())
+}
+
+/// A statement or function is about to change settings: what stands now stood at login.
+fn settings_touched() -> Result<()> {
+    TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
+    let is_noted = TRACES.with_borrow(|traces| traces.found.is_some());
+    if super::slot::is_taken() && !is_noted { note_settings() } else { Ok(()) }
+}
+
+fn note_settings() -> Result<()> {
+    let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
+    TRACES.with_borrow_mut(|traces| traces.found = Some(found));
     Ok(())
 }
 
@@ -65,7 +79,7 @@ pub fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
 pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
     let kind = statement.kind();
     if matches!(kind, Kind::Set { .. }) {
-        TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
+        settings_touched()?;
     }
     if kind == Kind::Other || !xact::is_transaction_running() || !super::slot::is_taken() {
         return Ok(Verdict::Run);
@@ -138,7 +152,7 @@ pub fn object(event: &ObjectEvent) -> Result<()> {
     match event.access {
         Access::Executing => {
             if event.object.to_u32() == SET_CONFIG {
-                TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
+                settings_touched()?;
             } else if super::slot::is_taken() && temp::exists() && temp::function_is_temporary(event.object) {
                 return Err(made_before());
             }

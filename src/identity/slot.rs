@@ -1,17 +1,19 @@
 //! The slot of a transaction: taken by the first login, freed by rolling that login back and by nothing else.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::identity::context::{Context, Door};
+use warden_core::identity::context::{Context, Door, Pass};
 
 use super::{session, standing};
+use crate::pg::error::internal;
 use crate::pg::xact::{self, SubTransaction};
 use crate::pg::{context, guc};
 
 struct Slot {
     taken_in: SubTransaction,
-    by: Context,
+    by: Rc<Pass>,
 }
 
 thread_local! {
@@ -23,23 +25,19 @@ thread_local! {
 ///
 /// # Errors
 /// 55000 when another login of this transaction stands, or has stood: `logout` does not free the slot.
-pub fn take(mut wanted: Context) -> Result<()> {
-    if SLOT.with_borrow(|slot| slot.as_ref().is_some_and(|slot| slot.by.same_identity(&wanted)))
-        && standing::live()?.is_some()
-    {
+pub fn take(wanted: Rc<Pass>) -> Result<()> {
+    let is_same = SLOT.with_borrow(|slot| slot.as_ref().map(|slot| slot.by.context().same_identity(wanted.context())));
+    if is_same == Some(true) && standing::live()?.is_some() {
         return Ok(());
     }
-    let other = SLOT.with_borrow(|slot| slot.as_ref().is_some_and(|slot| !slot.by.same_identity(&wanted)));
-    if other && !guc::ALLOW_CONTEXT_CHANGE.get() {
+    if is_same == Some(false) && !guc::ALLOW_CONTEXT_CHANGE.get() {
         return Err(WardenError::new(SqlState::NotInPrerequisiteState, "this transaction has a context already")
             .detail("A transaction logs in once, also after logout.")
             .hint("End the transaction, or roll back to a savepoint before its login."));
     }
     refuse_inside_session_login()?;
-    wanted.serial = SERIAL.get() + 1;
-    SERIAL.set(wanted.serial);
     session::entering()?;
-    context::set(&wanted, false)?;
+    context::set(&wanted, next_serial(), false)?;
     SLOT.with_borrow_mut(|slot| {
         // A login again after logout keeps the slot where it was first taken.
         let taken_in = slot.as_ref().map_or_else(xact::current_subtransaction, |slot| slot.taken_in);
@@ -52,14 +50,17 @@ pub fn take(mut wanted: Context) -> Result<()> {
 ///
 /// # Errors
 /// 55000 inside a transaction that has a context of its own, and in a session that has one.
-pub fn take_session(mut wanted: Context) -> Result<()> {
+pub fn take_session(wanted: &Pass) -> Result<()> {
     if is_taken() {
         return Err(WardenError::new(SqlState::NotInPrerequisiteState, "this transaction has a context already"));
     }
     refuse_inside_session_login()?;
-    wanted.serial = SERIAL.get() + 1;
-    SERIAL.set(wanted.serial);
-    context::set(&wanted, true)
+    context::set(wanted, next_serial(), true)
+}
+
+fn next_serial() -> u64 {
+    SERIAL.set(SERIAL.get() + 1);
+    SERIAL.get()
 }
 
 /// A context that counts without a login of this transaction is the session's.
@@ -74,9 +75,10 @@ fn refuse_inside_session_login() -> Result<()> {
 
 /// Ends the context; a transaction's slot stays taken. Without a context: nothing.
 pub fn close() -> Result<()> {
-    let closed = SLOT.with_borrow(|slot| slot.as_ref().map(|slot| Context { door: Door::Closed, ..slot.by.clone() }));
+    let closed =
+        SLOT.with_borrow(|slot| slot.as_ref().map(|slot| Context { door: Door::Closed, ..slot.by.context().clone() }));
     match closed {
-        Some(closed) => context::set(&closed, false),
+        Some(closed) => context::set(&pass(closed)?, next_serial(), false),
         None => {
             end_session();
             Ok(())
@@ -89,6 +91,11 @@ pub fn end_session() {
     if !is_taken() && context::current().is_some() {
         context::clear_session();
     }
+}
+
+/// A context made ready to be entered.
+pub fn pass(context: Context) -> Result<Pass> {
+    Pass::new(context).ok_or_else(|| internal("a context with NUL in it"))
 }
 
 pub fn is_taken() -> bool {

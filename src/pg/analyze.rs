@@ -1,17 +1,42 @@
 //! Queries after parse analysis: names have become objects, nothing has run.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 
-use pgrx::pg_sys;
+use pgrx::{PgList, pg_sys};
 
 use super::error::answer;
 use super::hooks::{dispatch, guarded};
 
 /// A query tree, while PostgreSQL passes it to us.
 #[derive(Clone, Copy)]
-pub struct AnalyzedQuery(*mut pg_sys::Query);
+pub struct AnalyzedQuery {
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+}
 
 impl AnalyzedQuery {
+    /// Whether the text that it was made of holds one of the words, in upper or lower case.
+    pub fn text_holds_one_of(self, words: &[&str]) -> bool {
+        if self.text.is_null() {
+            return false;
+        }
+        // SAFETY: not null, and a C string that is valid during the hook.
+        let text = unsafe { CStr::from_ptr(self.text) }.to_bytes();
+        words.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+    }
+
+    /// Whether it calls one of these functions of schema `warden` with a literal as the first argument.
+    pub fn calls_with_literal(self, names: &[&str]) -> bool {
+        let mut found: Vec<pg_sys::Oid> = Vec::new();
+        let place = (&raw mut found).cast();
+        // SAFETY: as in `types_and_functions`.
+        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| collect_literal_calls(self.query.cast(), place)) };
+        found.into_iter().any(|function| {
+            let (schema, name) = function_name(function);
+            schema == "warden" && names.contains(&name.as_str())
+        })
+    }
+
     /// The types and functions of its expressions that are not PostgreSQL's own, each with its catalog's OID. The
     /// planner inlines a function in SQL without setting it up for execution.
     pub fn types_and_functions(self) -> Vec<(pg_sys::Oid, pg_sys::Oid)> {
@@ -19,7 +44,7 @@ impl AnalyzedQuery {
         let place = (&raw mut found).cast();
         // SAFETY: the tree is valid during the hook; the walker only reads it. Guarded, since `found` wants dropping
         // if the tree is too deep to walk.
-        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| collect(self.0.cast(), place)) };
+        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| collect(self.query.cast(), place)) };
         found
     }
 }
@@ -61,6 +86,45 @@ unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, found: *mut c_void)
             _ => {}
         }
         expression_tree_walker(node, collect, found)
+    }
+}
+
+/// Functions whose first argument is a constant that is not null.
+///
+/// # Safety
+/// As `collect`, with a `Vec<Oid>`.
+unsafe extern "C-unwind" fn collect_literal_calls(node: *mut pg_sys::Node, found: *mut c_void) -> bool {
+    // SAFETY: by the caller's promise; a cast is to the type that the tag names.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => return query_tree_walker(node.cast(), collect_literal_calls, found, 0),
+            pg_sys::NodeTag::T_FuncExpr => {
+                let call = node.cast::<pg_sys::FuncExpr>();
+                let first = PgList::<pg_sys::Node>::from_pg((*call).args).get_ptr(0).unwrap_or(std::ptr::null_mut());
+                let is_literal = !first.is_null()
+                    && (*first).type_ == pg_sys::NodeTag::T_Const
+                    && !(*first.cast::<pg_sys::Const>()).constisnull;
+                if is_literal {
+                    (*found.cast::<Vec<pg_sys::Oid>>()).push((*call).funcid);
+                }
+            }
+            _ => {}
+        }
+        expression_tree_walker(node, collect_literal_calls, found)
+    }
+}
+
+fn function_name(function: pg_sys::Oid) -> (String, String) {
+    // SAFETY: catalog look-ups inside a transaction; the answers are palloc'd C strings or null.
+    unsafe {
+        let text = |value: *const c_char| {
+            if value.is_null() { String::new() } else { CStr::from_ptr(value).to_string_lossy().into_owned() }
+        };
+        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace(function));
+        (text(schema), text(pg_sys::get_func_name(function)))
     }
 }
 
@@ -111,6 +175,6 @@ unsafe extern "C-unwind" fn analyzed(
         if let Some(previous) = PREVIOUS {
             previous(state, query, jumble);
         }
-        guarded(|| answer((dispatch().query_analyzed)(AnalyzedQuery(query))));
+        guarded(|| answer((dispatch().query_analyzed)(AnalyzedQuery { query, text: (*state).p_sourcetext })));
     }
 }

@@ -51,6 +51,8 @@ static MARKS: BackendCell<[Mark; REGISTRIES.len()]> =
     BackendCell::new([Mark { oid: pg_sys::Oid::INVALID, is_stale: true }; REGISTRIES.len()]);
 /// One of the judges has changed since the context was last judged.
 static DOUBT: BackendCell<bool> = BackendCell::new(false);
+/// Grows with every change of a judge.
+static EPOCH: BackendCell<u64> = BackendCell::new(0);
 
 unsafe extern "C-unwind" {
     fn AcceptInvalidationMessages();
@@ -70,6 +72,12 @@ pub fn accept_changes() {
 #[inline]
 pub fn is_doubtful() -> bool {
     DOUBT.get() && !parallel::in_parallel_mode()
+}
+
+/// As long as it stays the same, so does every answer that was made of the judges since: of those that were asked.
+pub fn epoch() -> u64 {
+    accept_changes();
+    EPOCH.get()
 }
 
 /// The context is about to be judged anew; a change that comes in between raises the doubt again.
@@ -137,6 +145,7 @@ unsafe extern "C-unwind" fn relation_changed(_arg: pg_sys::Datum, relation: pg_s
             mark.is_stale = true;
             if JUDGES.contains(&registry) {
                 DOUBT.set(true);
+                EPOCH.set(EPOCH.get() + 1);
             }
         }
     }

@@ -4,13 +4,13 @@
 //! [`set`] can give it a value: its check hook accepts a non-empty one only under this module's own flag, or while a
 //! parallel worker takes over its leader's settings. RESET ALL passes it by (NO_RESET_ALL).
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::size_of;
 use std::ptr;
 
 use pgrx::{pg_guard, pg_sys};
 use warden_core::error::Result;
-use warden_core::identity::context::{Context, Door};
+use warden_core::identity::context::{Context, Door, Pass};
 use warden_core::tenancy::{TenantId, Tier};
 
 use super::backend::BackendCell;
@@ -123,7 +123,7 @@ impl Current {
 
 static CURRENT: BackendCell<*const Current> = BackendCell::new(ptr::null());
 /// The context that [`set`] is about to give the setting; null at any other time.
-static WRITING: BackendCell<*const Context> = BackendCell::new(ptr::null());
+static WRITING: BackendCell<(u64, *const Context)> = BackendCell::new((0, ptr::null()));
 /// The serial of the last context that a change of the registries has ended; 0: none.
 static REVOKED: BackendCell<u64> = BackendCell::new(0);
 
@@ -164,11 +164,10 @@ pub fn current() -> Option<&'static Current> {
 }
 
 /// Gives the setting a value: for the transaction (and what is left of its savepoint), or for the session.
-pub fn set(context: &Context, for_session: bool) -> Result<()> {
-    let value = CString::new(context.encode()).map_err(internal)?;
+pub fn set(pass: &Pass, serial: u64, for_session: bool) -> Result<()> {
     let action = if for_session { pg_sys::GucAction::GUC_ACTION_SET } else { pg_sys::GucAction::GUC_ACTION_LOCAL };
-    let _writing = Writing::begin(context);
-    match guc::set(NAME, &value, pg_sys::GucContext::PGC_SUSET, action) {
+    let _writing = Writing::begin(serial, pass.context());
+    match pass.with_text(serial, |text| guc::set(NAME, text, pg_sys::GucContext::PGC_SUSET, action)) {
         1 => Ok(()),
         other => Err(internal(format!("the context could not be set ({other})"))),
     }
@@ -182,15 +181,15 @@ pub fn clear_session() {
 struct Writing;
 
 impl Writing {
-    fn begin(context: &Context) -> Self {
-        WRITING.set(context);
+    fn begin(serial: u64, context: &Context) -> Self {
+        WRITING.set((serial, context));
         Self
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        WRITING.set(ptr::null());
+        WRITING.set((0, ptr::null()));
     }
 }
 
@@ -233,11 +232,12 @@ unsafe extern "C-unwind" fn check(
         }
         CStr::from_ptr(*new_value)
     };
+    let (serial, writing) = WRITING.get();
     // SAFETY: null, or what `set` borrows for as long as the setting is being set.
-    let chunk = match unsafe { WRITING.get().as_ref() } {
-        Some(context) => lay_out(context),
+    let chunk = match unsafe { writing.as_ref() } {
+        Some(context) => lay_out(serial, context),
         None if parallel::is_worker_starting() => {
-            text.to_str().ok().and_then(Context::decode).as_ref().and_then(lay_out)
+            text.to_str().ok().and_then(Context::decode).and_then(|(serial, context)| lay_out(serial, &context))
         }
         None => None,
     };
@@ -260,7 +260,7 @@ unsafe extern "C-unwind" fn assign(_new_value: *const c_char, extra: *mut c_void
     CURRENT.set(extra.cast());
 }
 
-fn lay_out(context: &Context) -> Option<*mut c_void> {
+fn lay_out(serial: u64, context: &Context) -> Option<*mut c_void> {
     let labels = Tier::ALL.map(|tier| Some(context.labels.label(tier)));
     let texts: [Option<&str>; TEXTS] = [
         context.external_id.as_deref(),
@@ -286,7 +286,7 @@ fn lay_out(context: &Context) -> Option<*mut c_void> {
     }
     let integer = context.external_integer();
     let current = Current {
-        serial: context.serial,
+        serial,
         expires_at: context.expires_at.map_or(i64::MAX, time::from_unix_micros),
         issued_at: context.issued_at,
         integer: integer.unwrap_or_default(),

@@ -17,6 +17,17 @@ pub enum MissingContext {
     Empty,
 }
 
+/// What happens to a credential that stands in a statement's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
+pub enum LiteralCredentials {
+    #[name = c"redact"]
+    Redact,
+    #[name = c"refuse"]
+    Refuse,
+}
+
+pub static LITERAL_CREDENTIALS: GucSetting<LiteralCredentials> =
+    GucSetting::<LiteralCredentials>::new(LiteralCredentials::Redact);
 pub static MISSING_CONTEXT: GucSetting<MissingContext> = GucSetting::<MissingContext>::new(MissingContext::Error);
 pub static ALLOW_EXEMPT_LOGIN: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static ALLOW_CONTEXT_CHANGE: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -37,6 +48,14 @@ pub fn define() {
         c"What a protected table says without a context: an error, or no rows.",
         c"Of the whole server: a session that could choose would choose silence.",
         &MISSING_CONTEXT,
+        GucContext::Sighup,
+        flags,
+    );
+    GucRegistry::define_enum_guc(
+        c"warden.literal_credentials",
+        c"A credential in a statement's text: hidden from activity and log, or refused.",
+        c"Of the whole server: whoever steals credentials would choose to see them.",
+        &LITERAL_CREDENTIALS,
         GucContext::Sighup,
         flags,
     );

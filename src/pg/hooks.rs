@@ -9,7 +9,7 @@ use super::executor::Run;
 use super::object::ObjectEvent;
 use super::utility::{Statement, Verdict};
 use super::xact::SubTransaction;
-use super::{analyze, cache, executor, object, utility, xact};
+use super::{activity, analyze, cache, executor, object, utility, xact};
 
 /// The pillars' answers to what PostgreSQL is about to do, or has done.
 pub struct Dispatch {
@@ -33,6 +33,7 @@ pub fn install(dispatch: Dispatch) {
     if DISPATCH.set(dispatch).is_err() {
         return;
     }
+    activity::install();
     analyze::install();
     executor::install();
     utility::install();

@@ -1,6 +1,7 @@
 //! The boundary to PostgreSQL: the only place with `unsafe`, in small wrappers that the pillars call as safe Rust.
 #![allow(unsafe_code, reason = "this module is the boundary; every block names its precondition")]
 
+pub mod activity;
 pub mod analyze;
 mod backend;
 pub mod cache;

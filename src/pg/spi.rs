@@ -227,13 +227,3 @@ impl Drop for Latest {
         }
     }
 }
-
-/// `"name"` as SQL wants it.
-pub fn quote_identifier(name: &str) -> String {
-    pgrx::spi::quote_identifier(name)
-}
-
-/// `'text'` as SQL wants it.
-pub fn quote_literal(text: &str) -> String {
-    pgrx::spi::quote_literal(text)
-}

@@ -77,7 +77,11 @@ pub unsafe extern "C-unwind" fn pg_warden_worker(argument: pg_sys::Datum) {
 /// Ends the process so that the postmaster starts it again, unless the server stops.
 fn leave() -> ! {
     // SAFETY: the ordinary end of a process, outside of any transaction. Status 0 would unregister the launcher.
-    unsafe { pg_sys::proc_exit(1) }
+    unsafe { pg_sys::proc_exit(1) };
+    #[allow(unreachable_code, reason = "the bindings of PostgreSQL 18 do not say that it does not return")]
+    {
+        unreachable!("proc_exit does not return")
+    }
 }
 
 /// Sleeps until woken, reloads the configuration when asked to; `false` when the process must end.

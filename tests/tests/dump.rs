@@ -283,6 +283,9 @@ fn what_is_missing_comes_back_as_it_was_or_not_at_all() -> Result<()> {
         refused(other.batch_execute(&right), DENIED)?;
         refused(other.batch_execute(trigger), DENIED)?;
     }
+    // With the one policy, the one that permits has gone: the table is shut.
+    refused(superuser.batch_execute("CREATE POLICY warden_open ON app.exam FOR SELECT USING (true)"), DENIED)?;
+    superuser.batch_execute("CREATE POLICY warden_open ON app.exam USING (true) WITH CHECK (true)")?;
     superuser.batch_execute(&right)?;
     superuser.batch_execute(trigger)?;
     superuser.batch_execute("ALTER TABLE app.exam ENABLE ALWAYS TRIGGER warden_truncate")?;

@@ -10,7 +10,8 @@
 //! -- NOTICE: message              among the notices that came with it
 //! ```
 //!
-//! Of psql's commands there are `\connect - role`, the lines below `COPY … FROM STDIN`, and the variables of [`variables`].
+//! Of psql's commands there are `\connect - role`, `\gset` in place of a semicolon, the lines below `COPY … FROM STDIN`, and the
+//! variables of [`variables`].
 //! README.md begins on an empty server as its superuser; each page of docs/ goes on from where the README has ended.
 
 use std::{fmt::Write, fs, io::Write as _, path::Path};
@@ -66,8 +67,13 @@ fn variables() -> Vec<(String, String)> {
         ("token_without_tenant", issuer.token("north", "mia").without("tenant_id").sign()),
         ("token_that_expired", issuer.token("north", "mia").issued_ago(std::time::Duration::from_secs(3600)).sign()),
     ]
-    .map(|(name, value)| (format!(":'{name}'"), format!("'{}'", value.replace('\'', "''"))))
+    .map(|(name, value)| variable(name, &value))
     .into()
+}
+
+/// As it is written in a statement, and what is put there.
+fn variable(name: &str, value: &str) -> (String, String) {
+    (format!(":'{name}'"), format!("'{}'", value.replace('\'', "''")))
 }
 
 struct World {
@@ -106,6 +112,7 @@ impl World {
         let result = match &step.copied {
             // After a refused COPY the client is out of step when it has sent it by the extended protocol.
             Some(lines) if step.error.is_none() => copy_in(&mut self.client, &sql, lines),
+            _ if step.keeps => keep(&mut self.client, &sql, &mut self.variables),
             _ => rows(&mut self.client, &sql),
         };
         match &step.error {
@@ -131,6 +138,18 @@ fn rows(client: &mut Client, sql: &str) -> Result<Vec<String>> {
     Ok(rows)
 }
 
+/// Makes variables of the columns of the one row that a query gives.
+fn keep(client: &mut Client, sql: &str, variables: &mut Vec<(String, String)>) -> Result<Vec<String>> {
+    for message in client.simple_query(sql)? {
+        if let SimpleQueryMessage::Row(row) = message {
+            for (number, column) in row.columns().iter().enumerate() {
+                variables.push(variable(column.name(), row.get(number).unwrap_or_default()));
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
 fn copy_in(client: &mut Client, sql: &str, lines: &str) -> Result<Vec<String>> {
     let mut writer = client.copy_in(sql.trim_end_matches(';'))?;
     writer.write_all(lines.as_bytes())?;
@@ -147,6 +166,8 @@ struct Page {
 struct Step {
     line: usize,
     sql: String,
+    /// It ends with `\gset`.
+    keeps: bool,
     copied: Option<String>,
     rows: Option<Vec<String>>,
     error: Option<Expected>,
@@ -268,7 +289,8 @@ impl Step {
         let copies = sql.to_uppercase().starts_with("COPY ") && sql.to_uppercase().contains("FROM STDIN");
         Self {
             line,
-            sql: sql.to_owned(),
+            sql: sql.trim_end_matches("\\gset").to_owned(),
+            keeps: sql.ends_with("\\gset"),
             copied: copies.then(String::new),
             rows: None,
             error: None,
@@ -303,6 +325,7 @@ fn statement_end(text: &str) -> Option<usize> {
             ';' => return Some(at + 1),
             quote @ ('\'' | '"') => closing(rest, 1, &quote.to_string())?,
             '-' if rest.starts_with("--") => rest.find('\n')? + 1,
+            '\\' if rest.starts_with("\\gset") => return Some(at + "\\gset".len()),
             '$' => match rest[1..].find('$').map(|end| &rest[..end + 2]) {
                 Some(tag) if tag[1..tag.len() - 1].chars().all(|c| c.is_alphanumeric() || c == '_') => {
                     closing(rest, tag.len(), tag)?

@@ -63,6 +63,39 @@ impl Cluster {
         }
     }
 
+    /// A second server that follows this one: a hot standby by streaming replication, caught up when it is handed out.
+    pub fn standby(&self) -> Result<Cluster> {
+        let dir = private_dir(self.user)?;
+        let guard = Guard::watch(&self.bin, &dir, self.user)?;
+        let standby = Cluster { dir, bin: self.bin.clone(), port: self.port, user: self.user, guard: Some(guard) };
+        let mut backup = self.program("pg_basebackup");
+        backup.args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-D"]).arg(standby.data_dir());
+        run(&mut backup)?;
+        let path = standby.data_dir().join("postgresql.conf");
+        let mut text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+        text.push_str(&format!("unix_socket_directories = '{}'\n", standby.dir.display()));
+        fs::write(&path, text).map_err(Error::file(&path))?;
+        standby.start()?;
+        self.wait_for(&standby)?;
+        Ok(standby)
+    }
+
+    /// Until a standby has replayed what this server has written so far.
+    pub fn wait_for(&self, standby: &Cluster) -> Result<()> {
+        let written: String =
+            self.connect("postgres", "postgres")?.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?.get(0);
+        let mut client = standby.connect("postgres", "postgres")?;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let replayed = "SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)";
+        while !client.query_one(replayed, &[&written])?.get::<_, bool>(0) {
+            if Instant::now() > deadline {
+                return Err(Error::unexpected("the standby does not catch up"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     pub fn socket_dir(&self) -> &Path {
         &self.dir
     }

@@ -83,9 +83,19 @@ pub fn transaction_ended() {
 pub fn verify() -> Result<()> {
     let noted = NOTED.take();
     if leaving::is_allowed() {
-        return Ok(());
+        return noted.iter().try_for_each(shut);
     }
     noted.iter().try_for_each(look)
+}
+
+/// Without one of its policies, a table is nobody's.
+fn shut(kept: &Kept) -> Result<()> {
+    match kept {
+        Kept::Policy { relation, .. } if catalog::exists(*relation) && registry::lookup(*relation)?.is_some() => {
+            leaving::shut(*relation)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn look(kept: &Kept) -> Result<()> {

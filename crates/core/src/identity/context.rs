@@ -1,7 +1,11 @@
 //! The context of one transaction, and its text form in the setting `warden.context`.
 //!
 //! The text is for the server itself (it travels to parallel workers); nobody else reads or writes it.
-//! Form: the version `1`, then netstrings (`<bytes>:<text>,`), one a field, in the order of [`Context`]'s fields.
+//! Form: the version `1`, then netstrings (`<bytes>:<text>,`), one a field: the login's serial in 20 digits, then
+//! [`Context`]'s fields in their order.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString};
 
 use crate::tenancy::{ExternalId, Labels, TenantId, Tier};
 
@@ -34,8 +38,6 @@ impl Door {
 /// What a session is allowed to be for the rest of its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// Number of this login in its backend, from 1: tells one run's context from another's.
-    pub serial: u64,
     pub door: Door,
     pub tenant: TenantId,
     pub external_id: Option<String>,
@@ -67,7 +69,8 @@ impl Context {
         self.external_id.as_deref().and_then(ExternalId::as_integer)
     }
 
-    pub fn encode(&self) -> String {
+    /// `serial`: the number of the login in its backend, from 1; tells one run's context from another's.
+    pub fn encode(&self, serial: u64) -> String {
         let mut out = String::with_capacity(256 + self.claims.as_ref().map_or(0, String::len));
         out.push('1');
         let mut field = |text: &str| {
@@ -76,7 +79,7 @@ impl Context {
             out.push_str(text);
             out.push(',');
         };
-        field(&self.serial.to_string());
+        field(&format!("{serial:020}"));
         field(self.door.name());
         field(&self.tenant.to_string());
         field(&optional(self.external_id.as_deref()));
@@ -92,7 +95,7 @@ impl Context {
     }
 
     /// `None` for anything that [`Context::encode`] does not write.
-    pub fn decode(text: &str) -> Option<Self> {
+    pub fn decode(text: &str) -> Option<(u64, Self)> {
         let mut rest = text.strip_prefix('1')?;
         let mut field = || {
             let (length, after) = rest.split_once(':')?;
@@ -101,8 +104,8 @@ impl Context {
             rest = after.get(length..)?.strip_prefix(',')?;
             Some(value)
         };
+        let serial = field()?.parse().ok()?;
         let context = Context {
-            serial: field()?.parse().ok()?,
             door: Door::parse(field()?)?,
             tenant: TenantId::parse(field()?)?,
             external_id: from_optional(field()?)?,
@@ -118,7 +121,41 @@ impl Context {
             issued_at: field()?.parse().ok()?,
             claims: from_optional(field()?)?,
         };
-        rest.is_empty().then_some(context)
+        rest.is_empty().then_some((serial, context))
+    }
+}
+
+/// A context with its text, made once for as many logins as it stays true for.
+#[derive(Debug)]
+pub struct Pass {
+    context: Context,
+    text: RefCell<CString>,
+}
+
+/// Where the serial's digits stand in the text: behind the version and `20:`.
+const SERIAL_AT: std::ops::Range<usize> = 4..24;
+
+impl Pass {
+    /// `None` for a context whose texts hold NUL.
+    pub fn new(context: Context) -> Option<Self> {
+        let text = RefCell::new(CString::new(context.encode(0)).ok()?);
+        Some(Self { context, text })
+    }
+
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Hands out the text with this serial in it.
+    pub fn with_text<T>(&self, serial: u64, work: impl FnOnce(&CStr) -> T) -> T {
+        let mut bytes = self.text.take().into_bytes();
+        let mut left = serial;
+        for digit in bytes.get_mut(SERIAL_AT).into_iter().flatten().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        self.text.replace(CString::new(bytes).unwrap_or_default());
+        work(&self.text.borrow())
     }
 }
 
@@ -140,7 +177,6 @@ mod tests {
 
     fn sample() -> Context {
         Context {
-            serial: 7,
             door: Door::Member,
             tenant: TenantId([7; 16]),
             external_id: Some("41".into()),
@@ -167,13 +203,18 @@ mod tests {
             ..sample()
         };
         for context in [full, bare] {
-            assert_eq!(Context::decode(&context.encode()), Some(context));
+            for serial in [1, 7, u64::MAX] {
+                assert_eq!(Context::decode(&context.encode(serial)), Some((serial, context.clone())));
+                let pass = Pass::new(context.clone()).unwrap();
+                pass.with_text(3, |_| ());
+                pass.with_text(serial, |text| assert_eq!(text.to_str().unwrap(), context.encode(serial)));
+            }
         }
     }
 
     #[test]
     fn nothing_else_is_read() {
-        let good = sample().encode();
+        let good = sample().encode(7);
         for end in 0..good.len() {
             assert_eq!(good.get(..end).and_then(Context::decode), None, "cut at {end}");
         }
@@ -185,7 +226,7 @@ mod tests {
     #[test]
     fn the_same_identity_is_tenant_user_role_and_session() {
         let one = sample();
-        assert!(one.same_identity(&Context { serial: 8, claims: None, ..sample() }));
+        assert!(one.same_identity(&Context { claims: None, ..sample() }));
         assert!(!one.same_identity(&Context { tenant: TenantId([8; 16]), ..sample() }));
         assert!(!one.same_identity(&Context { user: "x".into(), ..sample() }));
         assert!(!one.same_identity(&Context { tier: Tier::Viewer, ..sample() }));
