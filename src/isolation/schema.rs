@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::schema::{self as core, Mode, SchemaRule};
-use warden_core::isolation::{Options, Template};
+use warden_core::isolation::{Options, Template, quote};
 
 use super::{commit, template};
 use crate::pg::cache::{self, Registry};
@@ -118,7 +118,7 @@ fn enter(schema: &Namespace, rule: &SchemaRule, caller: pg_sys::Oid, is_officer:
         }
         Mode::Warn => warning(core::warn_open(&names)),
     }
-    notice(format!("schema {} is under {}", spi::quote_identifier(&schema.name), rule.mode.name()));
+    notice(format!("schema {} is under {}", quote(&schema.name), rule.mode.name()));
     Ok(())
 }
 

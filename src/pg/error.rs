@@ -21,6 +21,10 @@ pub fn notice(message: String) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "").report(PgLogLevel::NOTICE);
 }
 
+pub fn warning(error: WardenError) {
+    report(error, PgLogLevel::WARNING);
+}
+
 /// To the server's log alone.
 pub fn log(message: String) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "").report(PgLogLevel::LOG);

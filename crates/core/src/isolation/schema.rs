@@ -1,5 +1,6 @@
 //! Schemas in which no table stands unprotected by accident.
 
+use super::name::quote;
 use super::options::shown;
 use crate::error::{Result, SqlState, WardenError};
 
@@ -85,7 +86,7 @@ pub fn refuse_open(tables: &[String]) -> WardenError {
 
 /// 55000: a schema cannot be under enforce while tables stand open in it.
 pub fn refuse_standing_open(schema: &str, tables: &[String]) -> WardenError {
-    WardenError::new(SqlState::NotInPrerequisiteState, format!("schema {schema} holds unprotected tables"))
+    WardenError::new(SqlState::NotInPrerequisiteState, format!("schema {} holds unprotected tables", quote(schema)))
         .detail(format!("Unprotected: {}.", listed(tables)))
         .hint("Protect them with warden.protect, or let a member of warden_admin exempt them with warden.exempt.")
 }
