@@ -29,6 +29,9 @@ INSERT INTO elevation.calls VALUES
     (23, $$warden.revoke_session('somebody''s')$$, '{officer,superuser}'),
     (24, $$warden.revoke_user('00000000-0000-0000-0000-000000000001', 'acme-viewer')$$, '{officer,superuser}'),
     (25, $$warden.revoke_tenant('00000000-0000-0000-0000-000000000001')$$, '{officer,superuser}'),
+    (27, $$warden.protect_schema('elevation', 'apply')$$, '{officer,superuser}'),
+    (28, $$warden.exempt('elevation.open', 'x')$$, '{officer,dba,superuser}'),
+    (29, $$warden.exempt('elevation'::regnamespace, '%', 'x')$$, '{officer,superuser}'),
     (26, $$warden.login_for_session('x.y.z')$$, '{}'),
     (22, $$count(*) FROM warden.coverage$$, '{officer,auditor,superuser}');
 CREATE TABLE elevation.open (id int, tenant_id uuid NOT NULL);

@@ -20,6 +20,8 @@ pub struct Source {
     /// Column of the child, column of the parent.
     pairs: Vec<(String, String)>,
     pub adds_column: bool,
+    /// Whether no row can be without a tenant.
+    is_filled: bool,
 }
 
 /// The table that option `parent` names.
@@ -39,12 +41,17 @@ pub fn source(request: &Request) -> Result<Option<Source>> {
     if request.template.rule != Rule::Child {
         return Ok(None);
     }
-    let keys: Vec<Found> = foreign_key::of(&[request.relation], None)?
+    let mut keys: Vec<Found> = foreign_key::of(&[request.relation], None)?
         .into_iter()
         .filter(|found| found.child == request.relation && found.parent != request.relation)
         .filter(|found| found.key.parent.tenant.is_some())
         .filter(|found| request.parent.is_none_or(|parent| parent == found.parent))
         .collect();
+    // A key that has been prepared to carry the tenant stands beside the one whose place it takes.
+    let is_plain = |found: &Found| !found.key.child.columns.contains(&request.column);
+    if keys.iter().any(is_plain) {
+        keys.retain(is_plain);
+    }
     let [found] = keys.as_slice() else {
         return Err(WardenError::new(SqlState::InvalidParameterValue, "the table's parent is not known")
             .detail(format!("{} foreign keys lead to a protected table that could be the parent.", keys.len()))
@@ -55,19 +62,29 @@ pub fn source(request: &Request) -> Result<Option<Source>> {
     let tenant = found.key.parent.tenant.clone().ok_or_else(|| internal("a parent without a tenant"))?;
     let pairs = found.key.child.columns.iter().cloned().zip(found.key.parent.columns.iter().cloned());
     let pairs = pairs.filter(|(_, to)| *to != tenant.0).collect();
-    let adds_column = facts::table(request.relation)?.column(&request.column).is_err();
+    let table = facts::table(request.relation)?;
+    let column = table.column(&request.column);
+    let adds_column = column.is_err();
+    let is_filled = column.is_ok_and(|column| column.is_not_null) || table.proven_not_null.contains(&request.column);
     Ok(Some(Source {
         table: found.key.child.table.clone(),
         parent: found.key.parent.table.clone(),
         tenant,
         pairs,
         adds_column,
+        is_filled,
     }))
 }
 
 /// Adds the column where it is missing, and fills it where it is NULL.
 pub fn complete(request: &Request) -> Result<Option<Source>> {
     let Some(source) = source(request)? else { return Ok(None) };
+    if source.is_filled {
+        return Ok(Some(source));
+    }
+    if facts::size(&facts::family(request.relation)?)? > protect::scan_limit() {
+        return Err(protect::too_large(&source.table.to_string(), 1));
+    }
     if source.adds_column {
         spi::execute(&source.add_column(&request.column), &[])?;
     }
@@ -122,6 +139,9 @@ impl Source {
                 note: "the tenant column".to_owned(),
                 scans: false,
             });
+        }
+        if self.is_filled {
+            return steps;
         }
         steps.push(Step {
             sql: format!(

@@ -7,11 +7,13 @@ use warden_core::isolation::{
 };
 
 use super::{facts, registry};
+use crate::pg::catalog;
 use crate::pg::error::internal;
 use crate::pg::relation::Relation;
 use crate::pg::spi;
 
 /// A foreign key and the two tables that it joins.
+#[derive(Clone)]
 pub struct Found {
     pub key: ForeignKey,
     pub child: pg_sys::Oid,
@@ -112,6 +114,33 @@ pub struct Change {
     parent: pg_sys::Oid,
     parent_key: Option<String>,
     converted: core::Added,
+    /// What to run before, where the tables are large.
+    pub preparation: Vec<Step>,
+    /// Counts the rows that cross, where that is not known.
+    crossing: Option<Found>,
+}
+
+impl Change {
+    /// Bytes that its statements would scan: of the child that is validated, of the parent that gets a key.
+    pub fn scanned(&self) -> Result<i64> {
+        if !self.steps.iter().any(|step| step.scans) {
+            return Ok(0);
+        }
+        let mut tables = facts::family(self.child)?;
+        tables.extend(facts::family(self.parent)?);
+        facts::size(&tables)
+    }
+
+    /// The tables at its two ends, in words.
+    pub fn tables(&self) -> Result<String> {
+        Ok(format!("{} with {}", facts::name(self.child)?, facts::name(self.parent)?))
+    }
+
+    /// # Errors
+    /// 23503 with the count of rows that refer to another tenant's.
+    pub fn refuse_crossing(&self) -> Result<()> {
+        self.crossing.as_ref().map_or(Ok(()), refuse_crossing)
+    }
 }
 
 /// What makes every key between the pending tables and protected ones, or among themselves, carry the tenant.
@@ -119,9 +148,10 @@ pub fn compose(pending: &Pending) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     // Names and keys that earlier changes of this plan give the parents: they are not in the catalogs yet.
     let mut planned: Vec<(pg_sys::Oid, core::Index)> = Vec::new();
-    for found in of(pending.tables, Some(pending))? {
+    let all = of(pending.tables, Some(pending))?;
+    for found in &all {
         let is_kept = keeps(found.child, pending)? || keeps(found.parent, pending)?;
-        if !found.key.crosses() || is_kept && !gives_tenancy(&found, pending) {
+        if !found.key.crosses() || is_kept && !gives_tenancy(found, pending) {
             continue;
         }
         found.require_plain()?;
@@ -135,10 +165,14 @@ pub fn compose(pending: &Pending) -> Result<Vec<Change>> {
                 indexes.push(index.clone());
             }
         }
-        let composed = core::compose(&found.key, &indexes, &taken)?;
-        if !pending.lacks_column {
-            refuse_crossing(&found)?;
-        }
+        let beside: Vec<_> = all
+            .iter()
+            .filter(|other| (other.child, other.parent) == (found.child, found.parent))
+            .map(|other| &other.key)
+            .collect();
+        let composed = core::compose(&found.key, &indexes, &taken, &beside)?;
+        let is_partitioned = [found.child, found.parent].iter().any(|table| catalog::kind(*table) == Some('p'));
+        let is_known = pending.lacks_column || composed.is_prepared;
         if let Some(name) = &composed.parent_key {
             let tenant = found.key.parent.tenant.iter().map(|(column, _)| column.clone());
             planned.push((
@@ -160,6 +194,9 @@ pub fn compose(pending: &Pending) -> Result<Vec<Change>> {
             parent: found.parent,
             parent_key: composed.parent_key,
             converted: Added { foreign_keys: vec![composed.converted], ..Added::default() },
+            // PostgreSQL has neither statement for partitioned tables.
+            preparation: if is_partitioned { Vec::new() } else { composed.preparation },
+            crossing: (!is_known).then(|| found.clone()),
         });
     }
     Ok(changes)

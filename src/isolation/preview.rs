@@ -10,7 +10,6 @@ use warden_core::isolation::Step;
 use super::protect::{self, Request};
 use super::{child, facts, foreign_key, registry};
 use crate::pg::error::answer;
-use crate::pg::guc::PROTECT_SCAN_LIMIT;
 use crate::pg::role;
 use crate::pg::spi;
 
@@ -40,7 +39,8 @@ fn steps(request: &Request) -> Result<Vec<Step>> {
     let source = child::source(request)?;
     let missing = source.as_ref().and_then(|source| source.missing_column(&request.column));
     let prepared = protect::plan(request, &family, missing.as_ref())?;
-    let limit = i64::from(PROTECT_SCAN_LIMIT.get()) * 1024 * 1024;
+    let limit = protect::scan_limit();
+    let changes = foreign_key::compose(&prepared.pending(&family, &request.template))?;
     let mut steps = source.map(|source| source.steps(&request.column)).unwrap_or_default();
     if facts::size(&family)? > limit
         && let Some((column, _)) = &prepared.tenant
@@ -49,10 +49,16 @@ fn steps(request: &Request) -> Result<Vec<Step>> {
             steps.extend(table.preparation(column, plan));
         }
     }
+    for change in &changes {
+        change.refuse_crossing()?;
+        if change.scanned()? > limit {
+            steps.extend(change.preparation.iter().cloned());
+        }
+    }
     for (_, _, plan) in &prepared.tables {
         steps.extend(plan.steps.iter().cloned());
     }
-    for change in foreign_key::compose(&prepared.pending(&family, &request.template))? {
+    for change in changes {
         steps.extend(change.steps);
     }
     Ok(steps)

@@ -188,7 +188,7 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
     if has_added_column || source.is_some_and(|source| source.adds_column) {
         prepared.tables.iter_mut().for_each(|(_, _, plan)| plan.added.column = true);
     }
-    refuse_large(family, &prepared)?;
+    refuse_large(request, family, &prepared)?;
     refuse_nulls(&prepared)?;
     Ok(prepared)
 }
@@ -249,18 +249,32 @@ pub fn plan_below(
     Ok(Prepared { tables, tenant, lacks_column: missing.is_some() })
 }
 
-fn refuse_large(family: &[pg_sys::Oid], prepared: &Prepared) -> Result<()> {
-    let limit = i64::from(PROTECT_SCAN_LIMIT.get()) * 1024 * 1024;
+/// Bytes above which nothing is scanned under a lock.
+pub fn scan_limit() -> i64 {
+    i64::from(PROTECT_SCAN_LIMIT.get()) * 1024 * 1024
+}
+
+fn refuse_large(request: &Request, family: &[pg_sys::Oid], prepared: &Prepared) -> Result<()> {
     let scans = prepared.tables.iter().flat_map(|(_, _, plan)| &plan.steps).filter(|step| step.scans).count();
-    if scans == 0 || facts::size(family)? <= limit {
-        return Ok(());
+    if scans > 0 && facts::size(family)? > scan_limit() {
+        return Err(too_large(&facts::name(request.relation)?.to_string(), scans));
     }
-    Err(WardenError::new(SqlState::NotInPrerequisiteState, "the table is too large to be scanned under a lock")
+    for change in foreign_key::compose(&prepared.pending(family, &request.template))? {
+        if change.scanned()? > scan_limit() {
+            let scans = change.steps.iter().filter(|step| step.scans).count();
+            return Err(too_large(&change.tables()?, scans));
+        }
+    }
+    Ok(())
+}
+
+pub fn too_large(tables: &str, scans: usize) -> WardenError {
+    WardenError::new(SqlState::NotInPrerequisiteState, "the table is too large to be scanned under a lock")
         .detail(format!(
-            "It is larger than warden.protect_scan_limit ({} MB), and {scans} statements would scan it while nobody can write.",
+            "{tables} is larger than warden.protect_scan_limit ({} MB), and {scans} statements would scan it while nobody can write.",
             PROTECT_SCAN_LIMIT.get()
         ))
-        .hint("Run the statements that warden.preview gives first: they scan without holding up writers."))
+        .hint("Run the statements that warden.preview gives first: they scan without holding up writers. Where it gives none, raise warden.protect_scan_limit for the time of the call.")
 }
 
 fn refuse_nulls(prepared: &Prepared) -> Result<()> {
@@ -312,6 +326,7 @@ pub fn establish(
     let pending = prepared.pending(family, &request.template);
     let mut keys = 0;
     for change in foreign_key::compose(&pending)? {
+        change.refuse_crossing()?;
         for step in &change.steps {
             spi::execute(&step.sql, &[])?;
         }

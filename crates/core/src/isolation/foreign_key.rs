@@ -95,6 +95,39 @@ impl ForeignKey {
         format!("ALTER TABLE {} DROP CONSTRAINT {}", self.child.table, quote(&self.name))
     }
 
+    fn rename(&self, from: &str, to: &str) -> String {
+        format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {}", self.child.table, quote(from), quote(to))
+    }
+
+    /// The same key under a name of its own, checked without holding up writers.
+    fn preparation(
+        &self,
+        child: &[String],
+        parent: &[String],
+        is_match_full: bool,
+        set_columns: &[String],
+    ) -> [Step; 2] {
+        let name = unique::<String>(&self.name, "warden_ready", &[]);
+        let ready = ForeignKey { name: name.clone(), is_valid: false, ..self.clone() };
+        [
+            Step {
+                sql: ready.add(child, parent, is_match_full, set_columns),
+                lock: "SHARE ROW EXCLUSIVE",
+                note: "before: quick, and the next statement scans under a lock that writers do not mind".to_owned(),
+                scans: false,
+            },
+            Step {
+                sql: format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", self.child.table, quote(&name)),
+                lock: "SHARE UPDATE EXCLUSIVE",
+                note: format!(
+                    "before, as a superuser where a table is protected already: it takes the place of {}",
+                    quote(&self.name)
+                ),
+                scans: true,
+            },
+        ]
+    }
+
     fn add(&self, child: &[String], parent: &[String], is_match_full: bool, set_columns: &[String]) -> String {
         let mut sql = format!(
             "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){} ON UPDATE {} ON DELETE {}",
@@ -127,16 +160,21 @@ impl ForeignKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composed {
     pub steps: Vec<Step>,
+    /// What to run before, where tables are large: no statement of `steps` scans then.
+    pub preparation: Vec<Step>,
+    /// Whether a key like it stands already, so that every row is known to agree.
+    pub is_prepared: bool,
     /// The unique key that the parent gets for it.
     pub parent_key: Option<String>,
     pub converted: Converted,
 }
 
-/// The steps that give a key the tenant columns; `indexes` and `taken` are the parent's.
+/// The steps that give a key the tenant columns; `indexes` and `taken` are the parent's, `others` the keys that stand
+/// beside it.
 ///
 /// # Errors
 /// 42804 when the two tenant columns differ in type, 0A000 for a key whose meaning would change.
-pub fn compose(key: &ForeignKey, indexes: &[Index], taken: &[String]) -> Result<Composed> {
+pub fn compose(key: &ForeignKey, indexes: &[Index], taken: &[String], others: &[&ForeignKey]) -> Result<Composed> {
     let (Some((child, child_type)), Some((_, parent_type))) = (&key.child.tenant, &key.parent.tenant) else {
         return Err(WardenError::new(SqlState::Internal, "unexpected state: a key between tables without tenants"));
     };
@@ -159,7 +197,8 @@ pub fn compose(key: &ForeignKey, indexes: &[Index], taken: &[String]) -> Result<
         return Err(key.cannot(SqlState::FeatureNotSupported, "is MATCH FULL over columns that may be NULL".to_owned()));
     }
     let (from, to) = (ForeignKey::columns(&key.child), ForeignKey::columns(&key.parent));
-    let mut steps = Vec::new();
+    let set_columns = if key.set_columns.is_empty() { key.child.columns.clone() } else { key.set_columns.clone() };
+    let (mut steps, mut preparation) = (Vec::new(), Vec::new());
     let mut parent_key = None;
     if !indexes.iter().any(|index| index.identifies(&to)) {
         let name = unique(&key.parent.table.relation, "warden_key", taken);
@@ -174,28 +213,57 @@ pub fn compose(key: &ForeignKey, indexes: &[Index], taken: &[String]) -> Result<
             note: format!("the unique key that {} will refer to", quote(&key.name)),
             scans: true,
         });
+        preparation.push(Step {
+            sql: format!(
+                "CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})",
+                quote(&name),
+                key.parent.table,
+                quote_all(&to)
+            ),
+            lock: "SHARE UPDATE EXCLUSIVE",
+            note: format!("before, outside a transaction block: {} will refer to it", quote(&key.name)),
+            scans: true,
+        });
         parent_key = Some(name);
     }
-    let set_columns = if key.set_columns.is_empty() { key.child.columns.clone() } else { key.set_columns.clone() };
+    let prepared = others.iter().find(|other| {
+        other.is_valid
+            && (&other.child.columns, &other.parent.columns) == (&from, &to)
+            && (other.on_update, other.on_delete) == (key.on_update, key.on_delete)
+            && (other.is_deferrable, other.is_deferred) == (key.is_deferrable, key.is_deferred)
+            && other.is_match_full == is_match_full
+            && (!key.on_delete.sets() || other.set_columns == set_columns)
+    });
     steps.push(Step {
         sql: key.drop(),
         lock: "ACCESS EXCLUSIVE",
         note: format!("foreign key {} is about to carry the tenant", quote(&key.name)),
         scans: false,
     });
-    steps.push(Step {
-        sql: key.add(&from, &to, is_match_full, &set_columns),
-        lock: "SHARE ROW EXCLUSIVE",
-        note: format!("no reference of {} crosses tenants", quote(&key.name)),
-        scans: key.is_valid,
+    steps.push(match prepared {
+        Some(prepared) => Step {
+            sql: key.rename(&prepared.name, &key.name),
+            lock: "ACCESS EXCLUSIVE",
+            note: format!("no reference of {} crosses tenants", quote(&key.name)),
+            scans: false,
+        },
+        None => Step {
+            sql: key.add(&from, &to, is_match_full, &set_columns),
+            lock: "SHARE ROW EXCLUSIVE",
+            note: format!("no reference of {} crosses tenants", quote(&key.name)),
+            scans: key.is_valid,
+        },
     });
+    if prepared.is_none() && key.is_valid {
+        preparation.extend(key.preparation(&from, &to, is_match_full, &set_columns));
+    }
     let converted = Converted {
         name: key.name.clone(),
         definition: key.definition.clone(),
         names_set_columns: !key.set_columns.is_empty(),
         is_match_full: key.is_match_full,
     };
-    Ok(Composed { steps, parent_key, converted })
+    Ok(Composed { steps, preparation, is_prepared: prepared.is_some(), parent_key, converted })
 }
 
 /// Counts the rows that refer to another tenant's.
@@ -291,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_key_gets_the_tenant_and_the_parent_what_it_refers_to() {
-        let composed = compose(&key(), &[unique_index(&["id"])], &[]).unwrap();
+        let composed = compose(&key(), &[unique_index(&["id"])], &[], &[]).unwrap();
         let sql: Vec<_> = composed.steps.iter().map(|step| step.sql.as_str()).collect();
         assert_eq!(
             sql,
@@ -303,7 +371,7 @@ mod tests {
             ]
         );
         // In any order, a key of the parent's own will do; one that is deferrable, partial or larger will not.
-        assert_eq!(compose(&key(), &[unique_index(&["id", "org"])], &[]).unwrap().parent_key, None);
+        assert_eq!(compose(&key(), &[unique_index(&["id", "org"])], &[], &[]).unwrap().parent_key, None);
         for index in [
             Index { is_immediate: false, ..unique_index(&["org", "id"]) },
             Index { is_partial: true, ..unique_index(&["org", "id"]) },
@@ -311,7 +379,30 @@ mod tests {
             Index { is_unique: false, ..unique_index(&["org", "id"]) },
             unique_index(&["org", "id", "x"]),
         ] {
-            assert!(compose(&key(), &[index], &[]).unwrap().parent_key.is_some());
+            assert!(compose(&key(), &[index], &[], &[]).unwrap().parent_key.is_some());
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_ready_takes_the_place_of_the_plain_one() {
+        let index = unique_index(&["org", "id"]);
+        let plain = compose(&key(), std::slice::from_ref(&index), &[], &[]).unwrap();
+        assert_eq!(plain.preparation.len(), 2);
+        assert!(plain.preparation[0].sql.ends_with(" NOT VALID") && !plain.is_prepared);
+        let mut ready = ForeignKey { name: "ready".to_owned(), ..key() };
+        ready.child.columns.insert(0, "tenant_id".to_owned());
+        ready.parent.columns.insert(0, "org".to_owned());
+        let composed = compose(&key(), std::slice::from_ref(&index), &[], &[&ready]).unwrap();
+        assert!(composed.is_prepared && composed.preparation.is_empty());
+        assert!(composed.steps.iter().all(|step| !step.scans));
+        assert!(composed.steps[1].sql.ends_with("RENAME CONSTRAINT \"ready\" TO \"question_exam_fkey\""));
+        for other in [
+            ForeignKey { is_valid: false, ..ready.clone() },
+            ForeignKey { on_delete: Action::NoAction, ..ready.clone() },
+            ForeignKey { is_deferrable: true, ..ready.clone() },
+            key(),
+        ] {
+            assert!(!compose(&key(), std::slice::from_ref(&index), &[], &[&other]).unwrap().is_prepared, "{other:?}");
         }
     }
 
@@ -325,7 +416,7 @@ mod tests {
             is_valid: false,
             ..key()
         };
-        let composed = compose(&made, &[], &[]).unwrap();
+        let composed = compose(&made, &[], &[], &[]).unwrap();
         let sql = &composed.steps[2].sql;
         assert!(
             sql.ends_with("ON UPDATE CASCADE ON DELETE SET NULL (\"exam_id\") DEFERRABLE INITIALLY DEFERRED NOT VALID"),
@@ -370,14 +461,14 @@ mod tests {
             (two(key()), SqlState::FeatureNotSupported),
             (busy(key()), SqlState::FeatureNotSupported),
         ] {
-            let error = compose(&key, &[], &[]).unwrap_err();
+            let error = compose(&key, &[], &[], &[]).unwrap_err();
             assert_eq!(error.state, state, "{key:?}");
             assert!(error.detail.is_some() && error.hint.is_some());
         }
         let full = ForeignKey { is_nullable: false, ..two(key()) };
-        assert!(compose(&full, &[], &[]).unwrap().steps[2].sql.contains("MATCH FULL"));
+        assert!(compose(&full, &[], &[], &[]).unwrap().steps[2].sql.contains("MATCH FULL"));
         let one = ForeignKey { is_match_full: true, ..key() };
-        assert!(!compose(&one, &[], &[]).unwrap().steps[2].sql.contains("MATCH FULL"));
+        assert!(!compose(&one, &[], &[], &[]).unwrap().steps[2].sql.contains("MATCH FULL"));
     }
 
     #[test]
