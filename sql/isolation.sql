@@ -96,6 +96,11 @@ CREATE FUNCTION warden.row_reference(tier smallint, writes boolean) RETURNS bool
     AS 'MODULE_PATHNAME', 'row_reference_wrapper';
 COMMENT ON FUNCTION warden.row_reference(smallint, boolean) IS 'For policies: whether rows that are nobody''s may be read or written';
 
+CREATE FUNCTION warden.row_shared(writes boolean) RETURNS boolean
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
+    AS 'MODULE_PATHNAME', 'row_shared_wrapper';
+COMMENT ON FUNCTION warden.row_shared(boolean) IS 'For policies: whether rows without a tenant, among the tenants'' own, may be read or written';
+
 CREATE FUNCTION warden.row_user_text() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_user_text_wrapper';
@@ -175,14 +180,14 @@ CREATE FUNCTION warden.builtin_templates(OUT name text, OUT definition jsonb, OU
 COMMENT ON FUNCTION warden.builtin_templates() IS 'The templates that come with the extension; read warden.templates';
 
 REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
-    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(), warden.row_user_uuid(),
     warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint), warden.refuse_truncate(),
     warden.protect(regclass, text, name, jsonb), warden.unprotect(regclass), warden.preview(regclass, text, name, jsonb),
     warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text), warden.exempt(regnamespace, text, text),
     warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
 -- A policy runs as whoever reads the table.
 GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
-    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_user_text(), warden.row_user_uuid(),
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(), warden.row_user_uuid(),
     warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint) TO PUBLIC;
 -- The view warden.templates calls it as its reader.
 GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;

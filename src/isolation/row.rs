@@ -46,6 +46,16 @@ fn row_reference(tier: Option<i16>, writes: Option<bool>) -> bool {
     })())
 }
 
+/// Rows without a tenant among the tenants' own: every context reads them, warden_admin without a context reads and
+/// writes them alone.
+#[pg_extern(sql = false)]
+fn row_shared(writes: Option<bool>) -> bool {
+    match answer(standing::live()) {
+        Some(_) => writes == Some(false),
+        None => role::is(Role::Admin),
+    }
+}
+
 #[pg_extern(sql = false)]
 fn row_user_text() -> Option<&'static str> {
     answer(standing::live()).map(Current::user)

@@ -36,16 +36,18 @@ const TABLES: &str = "
     CREATE TABLE app.visit_1 PARTITION OF app.visit FOR VALUES FROM (0) TO (10);
     CREATE TABLE app.visit_2 PARTITION OF app.visit FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);
     CREATE TABLE app.visit_2_1 PARTITION OF app.visit_2 DEFAULT;
+    CREATE TABLE app.page (id bigint PRIMARY KEY, tenant_id uuid);
     CREATE TABLE app.letter (id int, tenant_id uuid);
     CREATE TABLE app.letter_old (sent date) INHERITS (app.letter);";
 
 const PROTECT: &str = r#"
     SELECT warden.protect('app.exam'), warden.protect('app.result', 'append_only'), warden.protect('app.remark', 'child'),
         warden.protect('app.diary', 'owned', options => '{"user_column": "author"}'),
-        warden.protect('app.setting', 'tenant_admin', 'org'), warden.protect('app.country', 'reference'),
+        warden.protect('app.setting', 'tenant_admin', 'org'), warden.protect('app.country', 'reference'), warden.protect('app.page', 'shared'),
         warden.protect('app.paper', 'reviewed'), warden.protect('app.visit', 'tenant', 'org'), warden.protect('app.letter')"#;
 
-const ROOTS: [&str; 9] = ["remark", "result", "exam", "diary", "setting", "country", "paper", "visit", "letter"];
+const ROOTS: [&str; 10] =
+    ["page", "remark", "result", "exam", "diary", "setting", "country", "paper", "visit", "letter"];
 
 struct Source {
     lab: Lab,
@@ -99,7 +101,7 @@ impl Source {
                      INSERT INTO app.remark (id, result) VALUES ({at}, {at}); INSERT INTO app.diary (id, autor) VALUES ({at}, '{user}');
                      INSERT INTO app.setting (name) VALUES ('colour'); INSERT INTO app.paper (id, stage) VALUES ({at}, 'open');
                      INSERT INTO app.visit (id) VALUES ({at}), (1{at}); INSERT INTO app.letter (id) VALUES ({at});
-                     INSERT INTO app.letter_old (id) VALUES ({at})"
+                     INSERT INTO app.letter_old (id) VALUES ({at}); INSERT INTO app.page (id) VALUES ({at})"
                 ))?)
             })?;
         }
@@ -156,7 +158,7 @@ impl Source {
         refused(app.query("SELECT * FROM app.result", &[]), NO_CONTEXT)?;
         for (member, at) in [(&self.mia, 1), (&self.otto, 2)] {
             self.lab.as_member(&mut app, member, |tx| {
-                for table in ["exam", "result", "remark", "diary", "paper"] {
+                for table in ["exam", "result", "remark", "diary", "paper", "page"] {
                     let seen: String = value(tx, &format!("SELECT string_agg(id::text, ' ') FROM app.{table}"))?;
                     assert_eq!(seen, at.to_string(), "{database} {table}");
                 }

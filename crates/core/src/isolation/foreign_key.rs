@@ -277,7 +277,7 @@ pub fn crossing(key: &ForeignKey) -> Option<String> {
         .map(|(from, to)| format!("p.{} OPERATOR(pg_catalog.=) c.{}", quote(to), quote(from)))
         .collect();
     Some(format!(
-        "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE c.{} OPERATOR(pg_catalog.<>) p.{}",
+        "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE c.{} IS DISTINCT FROM p.{}",
         key.child.table,
         key.parent.table,
         pairs.join(" AND "),
@@ -484,7 +484,7 @@ mod tests {
         assert_eq!(
             crossing(&key()).unwrap(),
             "SELECT count(*) FROM \"app\".\"question\" c JOIN \"app\".\"exam\" p ON p.\"id\" OPERATOR(pg_catalog.=) c.\"exam_id\" \
-             WHERE c.\"tenant_id\" OPERATOR(pg_catalog.<>) p.\"org\""
+             WHERE c.\"tenant_id\" IS DISTINCT FROM p.\"org\""
         );
     }
 }

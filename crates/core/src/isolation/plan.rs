@@ -6,7 +6,7 @@ use super::facts::{Kind, Table, TenantType, UserType};
 use super::name::{quote, unique};
 use super::options::IndexMode;
 use super::policy::policies;
-use super::template::Template;
+use super::template::{Rule, Template};
 use crate::error::{Result, SqlState, WardenError};
 
 /// The trigger that refuses TRUNCATE.
@@ -160,14 +160,20 @@ pub fn protect(table: &Table, template: &Template, column: &str, above: Above) -
     };
     let mut plan = Plan::default();
     if let Some(tenant) = tenant {
-        plan_column(table, tenant, above, &mut plan)?;
+        plan_column(table, template, tenant, above, &mut plan)?;
         plan_index(table, template, column, above, &mut plan)?;
     }
     plan_guard(table, template, tenant, user, &mut plan);
     Ok(plan)
 }
 
-fn plan_column(table: &Table, (name, kind): (&str, TenantType), above: Above, plan: &mut Plan) -> Result<()> {
+fn plan_column(
+    table: &Table,
+    template: &Template,
+    (name, kind): (&str, TenantType),
+    above: Above,
+    plan: &mut Plan,
+) -> Result<()> {
     let column = table.column(name)?;
     let ours = kind.default_expression();
     match &column.default {
@@ -180,6 +186,9 @@ fn plan_column(table: &Table, (name, kind): (&str, TenantType), above: Above, pl
             ));
             plan.added.default = true;
         }
+    }
+    if template.rule == Rule::Shared {
+        return Ok(());
     }
     if column.is_not_null {
         plan.added.not_null = matches!(above, Above::Born(added) if added.not_null);

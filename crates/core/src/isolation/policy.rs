@@ -71,7 +71,16 @@ fn predicate(
         let writes = command != Command::Select;
         return format!("(SELECT warden.row_reference({tier}::smallint, {writes}))");
     };
-    let own_tenant = format!("{} = (SELECT warden.row_tenant_{}({tier}::smallint))", quote(column), kind.name());
+    let column = quote(column);
+    if template.rule == Rule::Shared {
+        let writes = command != Command::Select;
+        return format!(
+            "{column} = (SELECT CASE WHEN warden.row_shared(true) THEN NULL ELSE warden.row_tenant_{}({tier}::smallint) END) \
+             OR {column} IS NULL AND (SELECT warden.row_shared({writes}))",
+            kind.name()
+        );
+    }
+    let own_tenant = format!("{column} = (SELECT warden.row_tenant_{}({tier}::smallint))", kind.name());
     let Some((column, kind)) = user.filter(|_| template.rule == Rule::Owned) else { return own_tenant };
     let column = quote(column);
     let own_row = match kind {
@@ -141,6 +150,15 @@ mod tests {
         assert!(made[1].sql.contains("row_reference(4::smallint, false)"));
         for policy in &made[2..] {
             assert!(policy.sql.contains("row_reference(0::smallint, true)"), "{}", policy.sql);
+        }
+    }
+
+    #[test]
+    fn shared_rows_are_read_by_all_and_written_by_none() {
+        let made = policies(&of("shared", json!({})), &Name::new("app", "page"), Some(("t", TenantType::Uuid)), None);
+        assert!(made[1].sql.contains("OR \"t\" IS NULL AND (SELECT warden.row_shared(false)))"), "{}", made[1].sql);
+        for policy in &made[2..] {
+            assert!(policy.sql.contains("OR \"t\" IS NULL AND (SELECT warden.row_shared(true)))"), "{}", policy.sql);
         }
     }
 

@@ -40,11 +40,18 @@ pub enum Rule {
     Reference,
     /// By its tenant column, which comes from the parent's row.
     Child,
+    /// By its tenant column; without a tenant it is everybody's to read.
+    Shared,
 }
 
 impl Rule {
-    const ALL: [(Rule, &'static str); 4] =
-        [(Rule::Tenant, "tenant"), (Rule::Owned, "owned"), (Rule::Reference, "reference"), (Rule::Child, "child")];
+    const ALL: [(Rule, &'static str); 5] = [
+        (Rule::Tenant, "tenant"),
+        (Rule::Owned, "owned"),
+        (Rule::Reference, "reference"),
+        (Rule::Child, "child"),
+        (Rule::Shared, "shared"),
+    ];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(rule, _)| *rule == self).map_or("", |(_, name)| name)
@@ -88,7 +95,7 @@ const VIEWER: Option<Tier> = Some(Tier::Viewer);
 const MEMBER: Option<Tier> = Some(Tier::Member);
 const ADMIN: Option<Tier> = Some(Tier::Admin);
 
-const BUILTINS: [Builtin; 6] = [
+const BUILTINS: [Builtin; 7] = [
     Builtin {
         name: "tenant",
         rule: Rule::Tenant,
@@ -124,6 +131,12 @@ const BUILTINS: [Builtin; 6] = [
         rule: Rule::Child,
         tiers: [VIEWER, MEMBER, MEMBER, MEMBER],
         description: "as tenant, the tenant column taken from the parent's row",
+    },
+    Builtin {
+        name: "shared",
+        rule: Rule::Shared,
+        tiers: [VIEWER, MEMBER, MEMBER, MEMBER],
+        description: "as tenant, and every context reads the rows without a tenant, which warden_admin alone writes",
     },
 ];
 
@@ -262,7 +275,7 @@ impl Template {
 /// # Errors
 /// 22023 for one that is not printable, too long or built in.
 pub fn check_name(name: &str) -> Result<()> {
-    if Template::is_builtin(name) || name == "shared" {
+    if Template::is_builtin(name) {
         return Err(
             WardenError::new(SqlState::InvalidParameterValue, "the template is built in").hint("Choose another name.")
         );
@@ -303,6 +316,7 @@ mod tests {
             ("append_only", json!({}), [4, 3, 0, 0]),
             ("reference", json!({}), [4, 0, 0, 0]),
             ("child", json!({"parent": "exam"}), [4, 3, 3, 3]),
+            ("shared", json!({"delete": "admin"}), [4, 3, 3, 2]),
             (
                 "tenant",
                 json!({"read": "member", "insert": "admin", "update": "owner", "delete": "owner"}),
@@ -329,6 +343,8 @@ mod tests {
             ("reference", json!({"foreign_keys": "keep"})),
             ("reference", json!({"index": "build"})),
             ("child", json!({"foreign_keys": "keep"})),
+            ("shared", json!({"user_column": "author"})),
+            ("shared", json!({"parent": "exam"})),
         ] {
             let error = Template::resolve(name, None, &options(said.clone())).unwrap_err();
             assert_eq!(error.state, SqlState::InvalidParameterValue, "{name} {said}");
