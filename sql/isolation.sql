@@ -164,6 +164,95 @@ CREATE FUNCTION warden.preview(relation regclass, template text DEFAULT 'tenant'
     AS 'MODULE_PATHNAME', 'preview_wrapper';
 COMMENT ON FUNCTION warden.preview(regclass, text, name, jsonb) IS 'The statements that protect would run, in order, with the lock that each takes; the table''s owner, warden_admin';
 
+-- As its caller, under the caller's policies: a row that they hide is no row here either.
+CREATE FUNCTION warden.explain_access(relation regclass, key jsonb DEFAULT NULL,
+    OUT policy name, OUT command text, OUT permissive boolean, OUT expression text, OUT result boolean, OUT reason text) RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    -- All names are the catalogs', quoted; values of the key are literals.
+    source text;
+    lookup text;
+    found boolean := false;
+    obstacle text;
+    part record;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'argument "relation" must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT format('%I.%I', n.nspname, c.relname) INTO source FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = relation AND c.relkind IN ('r', 'p');
+    IF source IS NULL THEN
+        RAISE EXCEPTION 'the relation is not a table' USING ERRCODE = 'wrong_object_type', HINT = 'Name the table that a view reads.';
+    END IF;
+    IF key IS NOT NULL AND (jsonb_typeof(key) <> 'object' OR key = '{}' OR EXISTS (SELECT FROM jsonb_object_keys(key) k(name)
+            WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped))) THEN
+        RAISE EXCEPTION 'invalid key' USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It is not an object of the table''s columns.',
+            HINT = 'Name the row by its columns'' values: {"id": 1}.';
+    END IF;
+    IF NOT row_security_active(relation) THEN
+        reason := 'row-level security does not bind you here: the GRANT decides alone';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF key IS NULL THEN
+        -- Over a row of NULLs: what does not depend on the row is told.
+        source := format('(SELECT (NULL::%s).* OFFSET 0) x', source);
+        found := true;
+    ELSE
+        -- An operator of a user's own type is out of the search path: its text is compared.
+        SELECT string_agg(CASE WHEN e.value = 'null' THEN format('%I IS NULL', a.attname)
+                WHEN a.atttypid < 16384 THEN format('%I = %L', a.attname, e.value #>> '{}')
+                ELSE format('%I::text = %L', a.attname, e.value #>> '{}') END, ' AND ') INTO lookup
+            FROM jsonb_each(key) e JOIN pg_attribute a ON a.attrelid = relation AND a.attname = e.key;
+        source := format('%s WHERE %s LIMIT 1', source, lookup);
+        BEGIN
+            EXECUTE format('SELECT true FROM %s', source) INTO found;
+        EXCEPTION WHEN insufficient_privilege OR invalid_authorization_specification THEN
+            obstacle := SQLERRM;
+        END;
+    END IF;
+    FOR part IN
+        SELECT p.polname, CASE p.polcmd WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' WHEN 'd' THEN 'delete' ELSE 'all' END AS command,
+            p.polpermissive, pg_get_expr(p.polqual, p.polrelid) AS uses, pg_get_expr(p.polwithcheck, p.polrelid) AS checks,
+            p.polroles = '{0}' OR EXISTS (SELECT FROM unnest(p.polroles) r(oid) WHERE pg_has_role(r.oid, 'USAGE')) AS is_mine
+        FROM pg_policy p WHERE p.polrelid = relation ORDER BY p.polpermissive, strpos('rawd*', p.polcmd::text), p.polname
+    LOOP
+        policy := part.polname;
+        command := part.command;
+        permissive := part.polpermissive;
+        expression := CASE WHEN part.uses <> part.checks THEN format('(%s) AND (%s)', part.uses, part.checks) ELSE coalesce(part.uses, part.checks) END;
+        result := CASE WHEN key IS NOT NULL THEN false END;
+        IF NOT part.is_mine THEN
+            result := NULL;
+            reason := 'the policy is for other roles';
+        ELSIF obstacle IS NOT NULL THEN
+            reason := obstacle;
+        ELSIF found IS NOT TRUE THEN
+            reason := 'there is no such row, or none that you may see';
+        ELSE
+            BEGIN
+                EXECUTE format('SELECT (%s) FROM %s', expression, source) INTO result;
+                IF key IS NULL THEN
+                    result := NULL;
+                    reason := 'nothing but the row decides';
+                ELSE
+                    result := coalesce(result, false);
+                    reason := CASE WHEN result THEN 'the row is within it' ELSE 'the row is outside of it' END;
+                END IF;
+            EXCEPTION WHEN insufficient_privilege OR invalid_authorization_specification OR object_not_in_prerequisite_state THEN
+                result := false;
+                reason := SQLERRM;
+            END;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION warden.explain_access(regclass, jsonb) IS 'Why the caller can or cannot see or change a row, policy by policy; everybody';
+
 CREATE FUNCTION warden.create_template(name text, definition jsonb, description text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'create_template_wrapper';
@@ -184,7 +273,7 @@ REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigin
     warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint), warden.refuse_truncate(),
     warden.protect(regclass, text, name, jsonb), warden.unprotect(regclass), warden.preview(regclass, text, name, jsonb),
     warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text), warden.exempt(regnamespace, text, text),
-    warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
+    warden.explain_access(regclass, jsonb), warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
 -- A policy runs as whoever reads the table.
 GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
     warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(), warden.row_user_uuid(),
@@ -193,6 +282,8 @@ GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bi
 GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;
 -- A table's owner protects it: each call asks whose it is.
 GRANT EXECUTE ON FUNCTION warden.protect(regclass, text, name, jsonb), warden.preview(regclass, text, name, jsonb) TO PUBLIC;
+-- It shows nothing that its caller could not read.
+GRANT EXECUTE ON FUNCTION warden.explain_access(regclass, jsonb) TO PUBLIC;
 -- So does a schema's owner, and both exempt: each call asks whose it is.
 GRANT EXECUTE ON FUNCTION warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text),
     warden.exempt(regnamespace, text, text) TO PUBLIC;
