@@ -23,6 +23,7 @@ DO $$
 DECLARE
     role_name text;
     can_log_in bool;
+    members text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['warden_admin', 'warden_operator', 'warden_auditor', 'warden_broker', 'warden_migrator'] LOOP
         SELECT r.rolcanlogin OR r.rolsuper OR r.rolbypassrls INTO can_log_in
@@ -33,6 +34,18 @@ BEGIN
             RAISE EXCEPTION 'role % exists and is not a plain role without login', role_name
                 USING ERRCODE = 'object_not_in_prerequisite_state',
                       HINT = 'Rename it, or make it NOLOGIN NOSUPERUSER NOBYPASSRLS.';
+        ELSE
+            -- Without the library, whoever may make roles could prepare one with members of their choice.
+            SELECT pg_catalog.string_agg(m.rolname, ', ' ORDER BY m.rolname) INTO members
+                FROM pg_catalog.pg_auth_members a
+                    JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.roleid
+                    JOIN pg_catalog.pg_roles m ON m.oid OPERATOR(pg_catalog.=) a.member
+                WHERE r.rolname OPERATOR(pg_catalog.=) role_name;
+            IF members IS NOT NULL THEN
+                RAISE WARNING 'role % exists and has members already: %', role_name, members
+                    USING DETAIL = 'They have its rights in this database from now on.',
+                          HINT = pg_catalog.format('Look at who they are. To take a membership away: REVOKE %I FROM ...', role_name);
+            END IF;
         END IF;
     END LOOP;
 END

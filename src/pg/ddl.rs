@@ -295,7 +295,15 @@ pub fn role_command(statement: &Statement) -> Option<RoleCommand> {
                 }
                 vec![text(create.role)]
             }
-            T_AlterRoleStmt => vec![role_name((*node.cast::<pg_sys::AlterRoleStmt>()).role)],
+            T_AlterRoleStmt => {
+                let alter = &*node.cast::<pg_sys::AlterRoleStmt>();
+                let options = PgList::<pg_sys::DefElem>::from_pg(alter.options);
+                // ALTER GROUP … ADD USER, DROP USER.
+                if options.iter_ptr().any(|option| text((*option).defname) == "rolemembers") {
+                    granted.push(role_name(alter.role));
+                }
+                vec![role_name(alter.role)]
+            }
             T_AlterRoleSetStmt => vec![role_name((*node.cast::<pg_sys::AlterRoleSetStmt>()).role)],
             T_DropRoleStmt => specified((*node.cast::<pg_sys::DropRoleStmt>()).roles),
             T_RenameStmt => {
