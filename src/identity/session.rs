@@ -1,6 +1,7 @@
 //! A transaction leaves the session as it found it: behind a pooler, the next one belongs to another tenant.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CString;
 
 use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
@@ -15,6 +16,8 @@ use crate::pg::{guc, parallel, temp, xact};
 /// What a transaction has done to its session so far.
 #[derive(Default)]
 struct Traces {
+    /// `search_path` and `role` as the session had them at login, where the transaction had changed them before.
+    found: [Option<CString>; 2],
     /// A SET or RESET has run under the context, or a set_config at any time (its call may be older than the login).
     settings_touched: bool,
     /// Names that SQL's PREPARE made under the context.
@@ -36,6 +39,8 @@ const SET_CONFIG: u32 = 2078;
 const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
 
 pub fn entering() -> Result<()> {
+    let found = [guc::session_value(RESTORED[0])?, guc::session_value(RESTORED[1])?];
+    TRACES.with_borrow_mut(|traces| traces.found = found);
     if TEMPORARY_CODE.get() {
         analyze::forget_plans();
     }
@@ -160,12 +165,14 @@ pub fn closed_to(run: Run) -> Result<()> {
 }
 
 pub fn before_commit() -> Result<()> {
-    let (prepared, touched) =
-        TRACES.with_borrow_mut(|traces| (std::mem::take(&mut traces.prepared), traces.settings_touched));
+    let (prepared, touched, found) = TRACES.with_borrow_mut(|traces| {
+        (std::mem::take(&mut traces.prepared), traces.settings_touched, std::mem::take(&mut traces.found))
+    });
     prepared.iter().for_each(|name| utility::drop_prepared(name));
     if touched && super::slot::is_taken() {
-        for name in RESTORED {
-            guc::set_session(name, &guc::before_transaction(name)?);
+        for (name, found) in RESTORED.into_iter().zip(found) {
+            let value = found.map_or_else(|| guc::before_transaction(name), Ok)?;
+            guc::set_session(name, &value);
         }
     }
     Ok(())

@@ -46,11 +46,16 @@ pub unsafe fn direct_reads(planned: *mut pgrx::pg_sys::PlannedStmt) -> Vec<pgrx:
 /// The settings machinery's own record of a setting.
 pub fn guc_record(name: &std::ffi::CStr) -> Option<*mut pgrx::pg_sys::config_generic> {
     #[cfg(feature = "pg15")]
-    // SAFETY: the array has as many entries as PostgreSQL says; names are C strings.
+    // SAFETY: the array has as many entries as PostgreSQL says, sorted by name without regard to case; names are C
+    // strings.
     unsafe {
         let count = usize::try_from(pgrx::pg_sys::GetNumConfigOptions()).ok()?;
         let all = std::slice::from_raw_parts(pgrx::pg_sys::get_guc_variables(), count);
-        all.iter().copied().find(|record| std::ffi::CStr::from_ptr((**record).name) == name)
+        let order = |record: &*mut pgrx::pg_sys::config_generic| {
+            let own = std::ffi::CStr::from_ptr((**record).name).to_bytes().iter().map(u8::to_ascii_lowercase);
+            own.cmp(name.to_bytes().iter().map(u8::to_ascii_lowercase))
+        };
+        all.binary_search_by(order).ok().map(|at| all[at])
     }
     #[cfg(not(feature = "pg15"))]
     // SAFETY: a look-up by name that makes nothing and raises nothing; null where there is none.
