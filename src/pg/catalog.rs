@@ -9,10 +9,14 @@ use super::tuple;
 
 /// Whether a relation holds what is in tables, past their policies: a TOAST table, or the statistics of columns.
 pub fn holds_content(relation: pg_sys::Oid) -> bool {
-    const STATISTICS: [u32; 2] = [2619, 3429];
+    /// pg_statistic, pg_statistic_ext_data, and the TOAST tables of both.
+    const STATISTICS: [u32; 4] = [2619, 2840, 3429, 3430];
     const TOAST_SCHEMA: u32 = 99;
+    const FIRST_NORMAL: u32 = 16_384;
+    let number = relation.to_u32();
     // SAFETY: a catalog look-up inside a transaction.
-    STATISTICS.contains(&relation.to_u32()) || unsafe { pg_sys::get_rel_namespace(relation) }.to_u32() == TOAST_SCHEMA
+    STATISTICS.contains(&number)
+        || number >= FIRST_NORMAL && unsafe { pg_sys::get_rel_namespace(relation) }.to_u32() == TOAST_SCHEMA
 }
 
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.

@@ -13,31 +13,29 @@ pub fn guc_chunk(size: usize) -> Option<*mut c_void> {
     (!chunk.is_null()).then_some(chunk)
 }
 
-/// The relations that a plan selects from with its user's own rights.
+/// The relations that a plan selects from, each with the user whose rights that takes: a view's owner, else invalid.
 ///
 /// # Safety
 /// `planned` is null or a valid planned statement.
-pub unsafe fn direct_reads(planned: *mut pgrx::pg_sys::PlannedStmt) -> Vec<pgrx::pg_sys::Oid> {
+pub unsafe fn reads(planned: *mut pgrx::pg_sys::PlannedStmt) -> Vec<(pgrx::pg_sys::Oid, pgrx::pg_sys::Oid)> {
     use pgrx::{PgList, pg_sys};
     // SAFETY: by the caller's promise; the list holds what its name says.
     unsafe {
         if planned.is_null() {
             return Vec::new();
         }
-        let reads = |perms: pg_sys::AclMode, as_user: pg_sys::Oid| {
-            perms & pg_sys::ACL_SELECT as pg_sys::AclMode != 0 && as_user == pg_sys::Oid::INVALID
-        };
+        let reads = |perms: pg_sys::AclMode| perms & pg_sys::ACL_SELECT as pg_sys::AclMode != 0;
         #[cfg(feature = "pg15")]
         let found = PgList::<pg_sys::RangeTblEntry>::from_pg((*planned).rtable)
             .iter_ptr()
-            .filter(|entry| reads((**entry).requiredPerms, (**entry).checkAsUser))
-            .map(|entry| (*entry).relid)
+            .filter(|entry| reads((**entry).requiredPerms))
+            .map(|entry| ((*entry).relid, (*entry).checkAsUser))
             .collect();
         #[cfg(not(feature = "pg15"))]
         let found = PgList::<pg_sys::RTEPermissionInfo>::from_pg((*planned).permInfos)
             .iter_ptr()
-            .filter(|entry| reads((**entry).requiredPerms, (**entry).checkAsUser))
-            .map(|entry| (*entry).relid)
+            .filter(|entry| reads((**entry).requiredPerms))
+            .map(|entry| ((*entry).relid, (*entry).checkAsUser))
             .collect();
         found
     }

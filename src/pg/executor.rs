@@ -29,10 +29,11 @@ impl Run {
         }
     }
 
-    /// The relations whose rows the query reads in its user's own name: not by way of a view.
-    pub fn direct_reads(self) -> Vec<pg_sys::Oid> {
+    /// The relations whose rows the query reads, each with the user whose rights that takes: a view's owner, else
+    /// invalid.
+    pub fn reads(self) -> Vec<(pg_sys::Oid, pg_sys::Oid)> {
         // SAFETY: the descriptor is valid during the hook.
-        unsafe { super::compat::direct_reads((*self.0).plannedstmt) }
+        unsafe { super::compat::reads((*self.0).plannedstmt) }
     }
 
     /// Every relation that the plan depends on, views and children too.
