@@ -19,7 +19,7 @@ SELECT pg_catalog.pg_extension_config_dump('warden.issuer_registry', '');
 CREATE TABLE warden.session_registry (
     id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     token_hash bytea NOT NULL UNIQUE,
-    tenant uuid NOT NULL REFERENCES warden.tenant_registry (id),
+    tenant uuid NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     issuer text COLLATE "C" NOT NULL,
     -- Where the issuer names the role; NULL: the member's role counts.
@@ -37,7 +37,7 @@ SELECT pg_catalog.pg_extension_config_dump('warden.session_registry', '');
 -- What ends credentials before their time. Without a tenant: everywhere.
 CREATE TABLE warden.revocation_registry (
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('session', 'user', 'tenant')),
-    tenant uuid REFERENCES warden.tenant_registry (id),
+    tenant uuid,
     subject text COLLATE "C" NOT NULL,
     revoked_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (kind, tenant, subject)

@@ -13,7 +13,7 @@ CREATE TABLE warden.relation_registry (
     -- The template as it was, options merged: one that is changed later changes no table.
     definition jsonb NOT NULL,
     -- Protected as part of the table above it.
-    root uuid REFERENCES warden.relation_registry (id) ON DELETE SET NULL,
+    root uuid,
     added jsonb NOT NULL,
     protected_at timestamptz NOT NULL DEFAULT now(),
     protected_by text NOT NULL,
@@ -101,30 +101,30 @@ CREATE FUNCTION warden.row_shared(writes boolean) RETURNS boolean
     AS 'MODULE_PATHNAME', 'row_shared_wrapper';
 COMMENT ON FUNCTION warden.row_shared(boolean) IS 'For policies: whether rows without a tenant, among the tenants'' own, may be read or written';
 
-CREATE FUNCTION warden.row_user_text() RETURNS text
+CREATE FUNCTION warden.row_user_text(tier smallint) RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_user_text_wrapper';
-COMMENT ON FUNCTION warden.row_user_text() IS 'For policies: the context''s user id';
+COMMENT ON FUNCTION warden.row_user_text(smallint) IS 'For policies: the context''s user id';
 
-CREATE FUNCTION warden.row_user_uuid() RETURNS uuid
+CREATE FUNCTION warden.row_user_uuid(tier smallint) RETURNS uuid
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_user_uuid_wrapper';
-COMMENT ON FUNCTION warden.row_user_uuid() IS 'For policies: the context''s user id, if it is a uuid as PostgreSQL prints it';
+COMMENT ON FUNCTION warden.row_user_uuid(smallint) IS 'For policies: the context''s user id, if it is a uuid as PostgreSQL prints it';
 
-CREATE FUNCTION warden.row_user_bigint() RETURNS bigint
+CREATE FUNCTION warden.row_user_bigint(tier smallint) RETURNS bigint
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_user_bigint_wrapper';
-COMMENT ON FUNCTION warden.row_user_bigint() IS 'For policies: the context''s user id, if it is a bigint as PostgreSQL prints it';
+COMMENT ON FUNCTION warden.row_user_bigint(smallint) IS 'For policies: the context''s user id, if it is a bigint as PostgreSQL prints it';
 
-CREATE FUNCTION warden.row_user_integer() RETURNS integer
+CREATE FUNCTION warden.row_user_integer(tier smallint) RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_user_integer_wrapper';
-COMMENT ON FUNCTION warden.row_user_integer() IS 'For policies: the context''s user id, if it is an integer as PostgreSQL prints it';
+COMMENT ON FUNCTION warden.row_user_integer(smallint) IS 'For policies: the context''s user id, if it is an integer as PostgreSQL prints it';
 
-CREATE FUNCTION warden.row_sees_all(tier smallint) RETURNS boolean
+CREATE FUNCTION warden.row_sees_all(tier smallint, all_tier smallint) RETURNS boolean
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'row_sees_all_wrapper';
-COMMENT ON FUNCTION warden.row_sees_all(smallint) IS 'For policies: whether the context''s role has this tier';
+COMMENT ON FUNCTION warden.row_sees_all(smallint, smallint) IS 'For policies: whether the context''s role has this tier';
 
 CREATE FUNCTION warden.refuse_truncate() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -269,15 +269,15 @@ CREATE FUNCTION warden.builtin_templates(OUT name text, OUT definition jsonb, OU
 COMMENT ON FUNCTION warden.builtin_templates() IS 'The templates that come with the extension; read warden.templates';
 
 REVOKE ALL ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
-    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(), warden.row_user_uuid(),
-    warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint), warden.refuse_truncate(),
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(smallint), warden.row_user_uuid(smallint),
+    warden.row_user_bigint(smallint), warden.row_user_integer(smallint), warden.row_sees_all(smallint, smallint), warden.refuse_truncate(),
     warden.protect(regclass, text, name, jsonb), warden.unprotect(regclass), warden.preview(regclass, text, name, jsonb),
     warden.protect_schema(regnamespace, text, text, name), warden.exempt(regclass, text), warden.exempt(regnamespace, text, text),
     warden.explain_access(regclass, jsonb), warden.create_template(text, jsonb, text), warden.drop_template(text), warden.builtin_templates() FROM PUBLIC;
 -- A policy runs as whoever reads the table.
 GRANT EXECUTE ON FUNCTION warden.row_tenant_uuid(smallint), warden.row_tenant_bigint(smallint), warden.row_tenant_integer(smallint),
-    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(), warden.row_user_uuid(),
-    warden.row_user_bigint(), warden.row_user_integer(), warden.row_sees_all(smallint) TO PUBLIC;
+    warden.row_tenant_text(smallint), warden.row_reference(smallint, boolean), warden.row_shared(boolean), warden.row_user_text(smallint), warden.row_user_uuid(smallint),
+    warden.row_user_bigint(smallint), warden.row_user_integer(smallint), warden.row_sees_all(smallint, smallint) TO PUBLIC;
 -- The view warden.templates calls it as its reader.
 GRANT EXECUTE ON FUNCTION warden.builtin_templates() TO PUBLIC;
 -- A table's owner protects it: each call asks whose it is.

@@ -1,5 +1,8 @@
 -- Tenants, members, tiers and permissions.
 --
+-- The registries have no foreign keys among them: a parallel restore of a dump loads extension tables in any order. Tenants
+-- are never deleted, and the functions check what they write.
+--
 -- The registries are read through views and changed through functions alone: row-level security without a policy
 -- closes them to everybody but their owner, pg_read_all_data included.
 
@@ -19,12 +22,12 @@ CREATE TABLE warden.tenant_registry (
 -- Ids, external ids and slugs are one namespace: each word names one tenant.
 CREATE TABLE warden.tenant_name (
     name text COLLATE "C" PRIMARY KEY,
-    tenant uuid NOT NULL REFERENCES warden.tenant_registry (id)
+    tenant uuid NOT NULL
 );
 CREATE INDEX tenant_name_tenant ON warden.tenant_name (tenant);
 
 CREATE TABLE warden.member_registry (
-    tenant uuid NOT NULL REFERENCES warden.tenant_registry (id),
+    tenant uuid NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     tier smallint NOT NULL CHECK (tier BETWEEN 1 AND 4),
     added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),

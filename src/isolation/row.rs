@@ -57,33 +57,33 @@ fn row_shared(writes: Option<bool>) -> bool {
 }
 
 #[pg_extern(sql = false)]
-fn row_user_text() -> Option<&'static str> {
-    answer(standing::live()).map(Current::user)
+fn row_user_text(tier: Option<i16>) -> Option<&'static str> {
+    answer(admitted(tier)).map(Current::user)
 }
 
 /// A user's id counts as a uuid or number only in the very form in which PostgreSQL prints it.
 #[pg_extern(sql = false)]
-fn row_user_uuid() -> Option<Uuid> {
-    let user = answer(standing::live())?.user();
+fn row_user_uuid(tier: Option<i16>) -> Option<Uuid> {
+    let user = answer(admitted(tier))?.user();
     warden_core::tenancy::TenantId::parse(user).filter(|id| id.to_string() == user).map(directory::uuid)
 }
 
 #[pg_extern(sql = false)]
-fn row_user_bigint() -> Option<i64> {
-    warden_core::tenancy::ExternalId::as_integer(answer(standing::live())?.user())
+fn row_user_bigint(tier: Option<i16>) -> Option<i64> {
+    warden_core::tenancy::ExternalId::as_integer(answer(admitted(tier))?.user())
 }
 
 #[pg_extern(sql = false)]
-fn row_user_integer() -> Option<i32> {
-    let number = warden_core::tenancy::ExternalId::as_integer(answer(standing::live())?.user())?;
+fn row_user_integer(tier: Option<i16>) -> Option<i32> {
+    let number = warden_core::tenancy::ExternalId::as_integer(answer(admitted(tier))?.user())?;
     i32::try_from(number).ok()
 }
 
-/// Whether the context sees other users' rows too.
+/// Whether the context sees other users' rows too; `tier` is the command's, as everywhere.
 #[pg_extern(sql = false)]
-fn row_sees_all(tier: Option<i16>) -> bool {
-    let needed = tier.and_then(|tier| Tier::from_number(tier.into()));
-    answer(standing::live()).zip(needed).is_some_and(|(current, needed)| current.tier().holds(needed))
+fn row_sees_all(tier: Option<i16>, all: Option<i16>) -> bool {
+    let needed = all.and_then(|tier| Tier::from_number(tier.into()));
+    answer(admitted(tier)).zip(needed).is_some_and(|(current, needed)| current.tier().holds(needed))
 }
 
 /// The context, if its role has the command (NULL and 0: nobody has it). Only rows are hidden in silence: a command

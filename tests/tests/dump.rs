@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postgres::Client;
-use warden_lab::{Error, Lab, Member, Result, refused};
+use warden_lab::{Cluster, Error, Lab, Member, Result, StopMode, refused};
 use warden_tests::{DENIED, NO_CONTEXT, WRONG_STATE, value};
 
 const COVERAGE: &str = "SELECT string_agg(concat_ws(' ', relation, state, template, problems), ', ' ORDER BY relation) FROM warden.coverage";
@@ -299,6 +299,23 @@ fn what_is_missing_comes_back_as_it_was_or_not_at_all() -> Result<()> {
     superuser.batch_execute(&right)?;
     superuser.batch_execute(trigger)?;
     superuser.batch_execute("ALTER TABLE app.exam ENABLE ALWAYS TRIGGER warden_truncate")?;
+    source.check("postgres")
+}
+
+/// From a major version to itself: the same program, in the same mode.
+#[test]
+fn pg_upgrade_keeps_what_is_protected() -> Result<()> {
+    let mut source = Source::new()?;
+    let new = Cluster::builder().start()?;
+    source.lab.cluster.stop(StopMode::Fast)?;
+    new.stop(StopMode::Fast)?;
+    let mut upgrade = new.program("pg_upgrade");
+    upgrade.current_dir(new.scratch_dir("upgrade")?).args(["-U", "postgres", "-b"]).arg(new.bin_dir());
+    upgrade.arg("-B").arg(new.bin_dir()).arg("-d").arg(source.lab.cluster.data_dir()).arg("-D").arg(new.data_dir());
+    let output = upgrade.output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    new.start()?;
+    source.lab.cluster = new;
     source.check("postgres")
 }
 

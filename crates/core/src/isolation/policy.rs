@@ -17,8 +17,9 @@ pub struct Policy {
 /// What makes the table the tenants': one restrictive policy a command, the platform's own predicates behind it, and
 /// one that permits.
 ///
-/// PostgreSQL asks restrictive policies in the order of their names: a predicate of the platform's own (`..._own`)
-/// comes after ours and hears nothing of other tenants' rows.
+/// PostgreSQL asks the policies of a table in the order of their cost. A predicate of the platform's own (`..._own`)
+/// therefore asks ours itself, first: it hears nothing of other tenants' rows, and hides none in silence where ours
+/// would have raised.
 pub fn policies(
     template: &Template,
     table: &Name,
@@ -38,7 +39,12 @@ pub fn policies(
         policies.push(restrictive(&name, table, command, &predicate));
         if let Some(own) = &template.commands[command as usize] {
             // A line of its own: a comment at its end must not swallow the parenthesis.
-            policies.push(restrictive(&format!("{name}_own"), table, command, &format!("({own}\n)")));
+            policies.push(restrictive(
+                &format!("{name}_own"),
+                table,
+                command,
+                &format!("CASE WHEN {predicate} THEN ({own}\n) ELSE false END"),
+            ));
         }
     }
     policies
@@ -58,7 +64,7 @@ fn restrictive(name: &str, table: &Name, command: Command, predicate: &str) -> P
     Policy { name: name.to_owned(), sql }
 }
 
-/// Sub-selects without a reference to the row: each is evaluated once a statement, and the comparison is an index
+/// Whatever is asked first raises what there is to raise: each sub-select knows the command's tier. Sub-selects without a reference to the row: each is evaluated once a statement, and the comparison is an index
 /// condition. The types are equal, so that no cast stands between column and index.
 fn predicate(
     template: &Template,
@@ -84,14 +90,14 @@ fn predicate(
     let Some((column, kind)) = user.filter(|_| template.rule == Rule::Owned) else { return own_tenant };
     let column = quote(column);
     let own_row = match kind {
-        UserType::Text => format!("{column} = (SELECT warden.row_user_text())"),
-        UserType::Varchar => format!("{column}::text = (SELECT warden.row_user_text())"),
-        UserType::Uuid => format!("{column} = (SELECT warden.row_user_uuid())"),
-        UserType::Bigint => format!("{column} = (SELECT warden.row_user_bigint())"),
-        UserType::Integer => format!("{column} = (SELECT warden.row_user_integer())"),
+        UserType::Text => format!("{column} = (SELECT warden.row_user_text({tier}::smallint))"),
+        UserType::Varchar => format!("{column}::text = (SELECT warden.row_user_text({tier}::smallint))"),
+        UserType::Uuid => format!("{column} = (SELECT warden.row_user_uuid({tier}::smallint))"),
+        UserType::Bigint => format!("{column} = (SELECT warden.row_user_bigint({tier}::smallint))"),
+        UserType::Integer => format!("{column} = (SELECT warden.row_user_integer({tier}::smallint))"),
     };
     let all = Tier::Admin.number();
-    format!("{own_tenant} AND ({own_row} OR (SELECT warden.row_sees_all({all}::smallint)))")
+    format!("{own_tenant} AND ({own_row} OR (SELECT warden.row_sees_all({tier}::smallint, {all}::smallint)))")
 }
 
 #[cfg(test)]
@@ -163,13 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn own_predicates_come_after_ours_and_end_their_line() {
+    fn own_predicates_ask_ours_first_and_end_their_line() {
         let labels = Labels::default();
         let own = Options::from_definition(&json!({"commands": {"select": "published --"}}), &labels).unwrap();
         let template = Template::own("mine", &own).unwrap();
         let made = policies(&template, &Name::new("app", "exam"), Some(("tenant_id", TenantType::Uuid)), None);
         let own = made.iter().find(|policy| policy.name == "warden_select_own").unwrap();
-        assert!(own.sql.ends_with("USING ((published --\n))"), "{}", own.sql);
-        assert!("warden_select" < own.name.as_str());
+        assert!(own.sql.ends_with("THEN (published --\n) ELSE false END)"), "{}", own.sql);
+        assert!(
+            own.sql.contains("CASE WHEN \"tenant_id\" = (SELECT warden.row_tenant_uuid(4::smallint)) THEN"),
+            "{}",
+            own.sql
+        );
     }
 }
