@@ -7,6 +7,14 @@ use warden_core::error::Result;
 
 use super::tuple;
 
+/// Whether a relation holds what is in tables, past their policies: a TOAST table, or the statistics of columns.
+pub fn holds_content(relation: pg_sys::Oid) -> bool {
+    const STATISTICS: [u32; 2] = [2619, 3429];
+    const TOAST_SCHEMA: u32 = 99;
+    // SAFETY: a catalog look-up inside a transaction.
+    STATISTICS.contains(&relation.to_u32()) || unsafe { pg_sys::get_rel_namespace(relation) }.to_u32() == TOAST_SCHEMA
+}
+
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
     // SAFETY: catalog look-ups inside a transaction; the answers are palloc'd C strings or null.

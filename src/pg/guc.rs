@@ -118,15 +118,23 @@ pub fn define() {
     unsafe { pg_sys::MarkGUCPrefixReserved(c"warden".as_ptr()) };
 }
 
-/// The value of a setting as text.
-pub fn current(name: &CStr) -> Result<CString> {
-    // SAFETY: the name is a C string; the answer is copied before anything can change it.
-    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
-    if value.is_null() {
-        return Err(internal(format!("no setting {name:?}")));
+/// The value that a text setting had before this transaction first changed it, by any means.
+pub fn before_transaction(name: &CStr) -> Result<CString> {
+    let record = super::compat::guc_record(name).ok_or_else(|| internal(format!("no setting {name:?}")))?;
+    // SAFETY: the record of a text setting; its stack is null or valid, the oldest entry last, and the texts are C
+    // strings or null, copied before anything can change them.
+    unsafe {
+        let mut entry = (*record).stack;
+        let value = if entry.is_null() {
+            *(*record.cast::<pg_sys::config_string>()).variable
+        } else {
+            while !(*entry).prev.is_null() {
+                entry = (*entry).prev;
+            }
+            (*entry).prior.val.stringval
+        };
+        Ok(if value.is_null() { CString::default() } else { CStr::from_ptr(value).to_owned() })
     }
-    // SAFETY: not null, and a C string by GetConfigOption's contract.
-    Ok(unsafe { CStr::from_ptr(value) }.to_owned())
 }
 
 /// The value of a setting that may not exist.

@@ -128,6 +128,16 @@ pub fn extension_owner() -> Result<pg_sys::Oid> {
     }
 }
 
+/// Whether the current user reads every table by membership of pg_read_all_data, and is not a superuser.
+pub fn reads_all_data() -> bool {
+    let user = current();
+    // SAFETY: catalog look-ups inside a transaction.
+    !is_superuser(user) && unsafe { pg_sys::has_privs_of_role(user, pg_sys::Oid::from_u32(READ_ALL_DATA)) }
+}
+
+/// `pg_read_all_data`.
+const READ_ALL_DATA: u32 = 6181;
+
 /// The name of a role.
 pub fn name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up; the answer is a palloc'd C string or null.
