@@ -2,9 +2,10 @@
 
 use warden_core::error::Result;
 
-use crate::identity::{literal, run, session, slot};
+use crate::identity::{literal, opened, run, session, slot};
 use crate::isolation;
 use crate::pg::analyze::AnalyzedQuery;
+use crate::pg::force;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
@@ -75,9 +76,13 @@ fn before_commit() -> Result<()> {
 }
 
 fn transaction_ended(committed: bool) {
+    if !committed {
+        opened::rolled_back();
+    }
     slot::transaction_ended();
     session::transaction_ended();
     run::transaction_ended();
+    force::transaction_ended();
     isolation::transaction_ended();
     worker::transaction_ended(committed);
 }
@@ -91,6 +96,7 @@ fn savepoint_rolled_back(own: SubTransaction) {
     if slot::savepoint_rolled_back(own) {
         session::login_rolled_back();
     }
+    opened::rolled_back();
     session::savepoint_rolled_back();
     run::savepoint_rolled_back(own);
 }

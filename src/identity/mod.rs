@@ -5,7 +5,7 @@ mod door;
 mod issuer;
 pub mod last_use;
 pub mod literal;
-mod opened;
+pub mod opened;
 mod reading;
 mod revocation;
 pub mod run;

@@ -1,6 +1,6 @@
 //! Opened sessions: a JWT in, an opaque token out, which each transaction resumes. Only its hash is stored.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use sha2::{Digest, Sha256};
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::identity::context::{Context, Door};
+use warden_core::identity::context::{Context, Door, Trust};
 use warden_core::tenancy::{TenantId, Tier};
 use zeroize::Zeroizing;
 
@@ -29,30 +29,36 @@ fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
     answer((|| {
         door::refuse_exempt()?;
         let (known, ends) = cache::verified(need(token, "token")?)?;
-        let context = door::enter(&known.verified, &known.issuer, None, ends)?;
+        let context = door::enter(&known, None, ends)?;
+        let trust = known.trust();
         let mut secret = Zeroizing::new([0u8; 32]);
         getrandom::fill(secret.as_mut()).map_err(internal)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()));
         let claim_tier = (context.door == Door::Claim).then(|| i16::from(context.tier.number()));
         spi::as_owner(|| {
             let opened = spi::execute(
-                "INSERT INTO warden.session_registry (token_hash, tenant, user_id, issuer, claim_tier, claims, expires_at) \
-                 SELECT $1, $2, $3, $4, $5, $6, clock_timestamp() + least($7, make_interval(secs => $8)) \
+                "INSERT INTO warden.session_registry \
+                 (token_hash, tenant, user_id, issuer, registration, key, sid, claim_tier, claims, expires_at) \
+                 SELECT $1, $2, $3, $4, $9, $10, $11, $5, $6, clock_timestamp() + least($7, make_interval(secs => $8)) \
                  WHERE coalesce($7 > interval '0', true)",
                 &[
                     hash(&token).as_slice().into(),
                     directory::uuid(context.tenant).into(),
                     context.user.as_str().into(),
-                    context.issuer.as_deref().into(),
+                    trust.issuer.as_str().into(),
                     claim_tier.into(),
                     context.claims.as_deref().into(),
                     ttl.into(),
                     f64::from(guc::SESSION_MAX_TTL.get()).into(),
+                    known.registered.id.into(),
+                    trust.key.as_str().into(),
+                    context.session.as_deref().into(),
                 ],
             )?;
             if opened == 0 {
                 return Err(WardenError::new(SqlState::InvalidParameterValue, "a session's ttl must be positive"));
             }
+            OPENED_HERE.set(true);
             Ok(token)
         })
     })())
@@ -77,7 +83,9 @@ struct Opened {
     key: [u8; 16],
     tenant: TenantId,
     user: String,
-    issuer: String,
+    trust: Trust,
+    /// The `sid` of the token that opened it.
+    sid: Option<String>,
     claim_tier: Option<Tier>,
     claims: Option<String>,
     /// PostgreSQL microseconds.
@@ -86,11 +94,20 @@ struct Opened {
     last_used_at: i64,
 }
 
+/// What a roll-back may have taken back is looked up again.
+pub fn rolled_back() {
+    if OPENED_HERE.take() {
+        KNOWN.with_borrow_mut(HashMap::clear);
+    }
+}
+
 /// Sessions that one backend remembers. An opened session never changes: what ends it is its time, or a revocation.
 const MOST: usize = 4_096;
 
 thread_local! {
     static KNOWN: RefCell<HashMap<[u8; 32], Rc<Opened>>> = RefCell::default();
+    /// This transaction has opened a session.
+    static OPENED_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
 fn resumed(token: &str) -> Result<Context> {
@@ -110,9 +127,12 @@ fn resumed(token: &str) -> Result<Context> {
     };
     door::require_active(&tenant)?;
     let issued_at = time::to_unix_micros(session.opened_at).div_euclid(1_000_000);
-    if cache::issuer(&session.issuer)?.is_none()
-        || revocation::covers(session.tenant, &session.user, Some(&session.id), issued_at)?
-    {
+    let sessions = [Some(session.id.as_str()), session.sid.as_deref()];
+    let mut is_over = !cache::stands(&session.trust)?;
+    for name in sessions.into_iter().flatten() {
+        is_over |= revocation::covers(session.tenant, &session.user, Some(name), issued_at)?;
+    }
+    if is_over {
         return Err(invalid().detail("The session was revoked."));
     }
     last_use::touch(session.key, now);
@@ -124,7 +144,7 @@ fn resumed(token: &str) -> Result<Context> {
         tier,
         labels: directory::labels()?,
         session: Some(session.id.clone()),
-        issuer: Some(session.issuer.clone()),
+        trust: Some(session.trust.clone()),
         expires_at: Some(time::to_unix_micros(session.expires_at)),
         issued_at,
         claims: session.claims.clone(),
@@ -141,8 +161,8 @@ fn find(token: &str) -> Result<Option<Rc<Opened>>> {
     }
     let found = directory::look_up(
         Registry::Issuer,
-        "SELECT s.id, s.tenant, s.user_id, s.issuer, s.claim_tier, s.claims, s.opened_at, s.expires_at, s.last_used_at \
-         FROM warden.session_registry s WHERE s.token_hash = $1",
+        "SELECT s.id, s.tenant, s.user_id, s.issuer, s.claim_tier, s.claims, s.opened_at, s.expires_at, s.last_used_at, \
+         s.registration, s.key, s.sid FROM warden.session_registry s WHERE s.token_hash = $1",
         &[hash.as_slice().into()],
         |row| {
             let id: pgrx::Uuid = row.need(1)?;
@@ -151,7 +171,12 @@ fn find(token: &str) -> Result<Option<Rc<Opened>>> {
                 key: *id.as_bytes(),
                 tenant: directory::tenant_id(row.need(2)?),
                 user: row.need(3)?,
-                issuer: row.need(4)?,
+                trust: Trust {
+                    registration: row.need::<pgrx::Uuid>(10)?.to_string(),
+                    key: row.need(11)?,
+                    issuer: row.need(4)?,
+                },
+                sid: row.get(12)?,
                 claim_tier: row.get::<i16>(5)?.and_then(|tier| Tier::from_number(tier.into())),
                 claims: row.get(6)?,
                 opened_at: row.need::<TimestampWithTimeZone>(7)?.into(),

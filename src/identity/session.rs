@@ -16,9 +16,9 @@ use crate::pg::{guc, parallel, temp, xact};
 /// What a transaction has done to its session so far.
 #[derive(Default)]
 struct Traces {
-    /// `search_path` and `role` as they were at login.
-    found: Option<(CString, CString)>,
-    /// A SET, RESET or set_config has run.
+    /// `search_path` and `role` as the session had them at login, where the transaction had changed them before.
+    found: [Option<CString>; 2],
+    /// A SET or RESET has run under the context, or a set_config at any time (its call may be older than the login).
     settings_touched: bool,
     /// Names that SQL's PREPARE made under the context.
     prepared: Vec<String>,
@@ -39,25 +39,11 @@ const SET_CONFIG: u32 = 2078;
 const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
 
 pub fn entering() -> Result<()> {
-    if TRACES.with_borrow(|traces| traces.settings_touched) {
-        note_settings()?;
-    }
+    let found = [guc::session_value(RESTORED[0])?, guc::session_value(RESTORED[1])?];
+    TRACES.with_borrow_mut(|traces| traces.found = found);
     if TEMPORARY_CODE.get() {
         analyze::forget_plans();
     }
-    Ok(())
-}
-
-/// A statement or function is about to change settings: what stands now stood at login.
-fn settings_touched() -> Result<()> {
-    TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
-    let is_noted = TRACES.with_borrow(|traces| traces.found.is_some());
-    if super::slot::is_taken() && !is_noted { note_settings() } else { Ok(()) }
-}
-
-fn note_settings() -> Result<()> {
-    let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
-    TRACES.with_borrow_mut(|traces| traces.found = Some(found));
     Ok(())
 }
 
@@ -78,8 +64,11 @@ pub fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
 /// 42501 or 0A000 for what would outlive the context.
 pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
     let kind = statement.kind();
-    if matches!(kind, Kind::Set { .. }) {
-        settings_touched()?;
+    if matches!(kind, Kind::Set { .. }) && super::slot::is_taken() {
+        TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
+    }
+    if let Kind::Copy { relation: Some(relation) } = kind {
+        super::run::refuse_copied_content(relation)?;
     }
     if kind == Kind::Other || !xact::is_transaction_running() || !super::slot::is_taken() {
         return Ok(Verdict::Run);
@@ -93,10 +82,7 @@ pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
         Kind::DiscardTemporary => {
             Err(outlives("DISCARD TEMP", "It would drop what the session had before this context."))
         }
-        Kind::Prepare { name } => {
-            TRACES.with_borrow_mut(|traces| traces.prepared.push(name));
-            Ok(Verdict::Run)
-        }
+        Kind::AlterRole => Err(outlives("ALTER ROLE", "It would change every later session of the role.")),
         Kind::Deallocate { name } => {
             deallocate(name.as_deref());
             Ok(Verdict::Done)
@@ -119,6 +105,9 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
     match statement.kind() {
         Kind::CreateType | Kind::CreateFunction if temp::exists() => TEMPORARY_CODE.set(true),
         Kind::DiscardAll => super::slot::end_session(),
+        Kind::Prepare { name } if super::slot::is_taken() => {
+            TRACES.with_borrow_mut(|traces| traces.prepared.push(name));
+        }
         _ => {}
     }
     let created = TRACES.with_borrow_mut(|traces| std::mem::take(&mut traces.created));
@@ -152,7 +141,7 @@ pub fn object(event: &ObjectEvent) -> Result<()> {
     match event.access {
         Access::Executing => {
             if event.object.to_u32() == SET_CONFIG {
-                settings_touched()?;
+                TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
             } else if super::slot::is_taken() && temp::exists() && temp::function_is_temporary(event.object) {
                 return Err(made_before());
             }
@@ -176,12 +165,15 @@ pub fn closed_to(run: Run) -> Result<()> {
 }
 
 pub fn before_commit() -> Result<()> {
-    let (prepared, found, touched) = TRACES
-        .with_borrow_mut(|traces| (std::mem::take(&mut traces.prepared), traces.found.take(), traces.settings_touched));
+    let (prepared, touched, found) = TRACES.with_borrow_mut(|traces| {
+        (std::mem::take(&mut traces.prepared), traces.settings_touched, std::mem::take(&mut traces.found))
+    });
     prepared.iter().for_each(|name| utility::drop_prepared(name));
-    if let Some((search_path, role)) = found.filter(|_| touched) {
-        guc::set_session(RESTORED[0], &search_path);
-        guc::set_session(RESTORED[1], &role);
+    if touched && super::slot::is_taken() {
+        for (name, found) in RESTORED.into_iter().zip(found) {
+            let value = found.map_or_else(|| guc::before_transaction(name), Ok)?;
+            guc::set_session(name, &value);
+        }
     }
     Ok(())
 }
@@ -194,7 +186,6 @@ pub fn transaction_ended() {
 /// The login was undone: what was prepared under it goes with it.
 pub fn login_rolled_back() {
     TRACES.with_borrow_mut(|traces| {
-        traces.found = None;
         traces.own_temporary.clear();
         std::mem::take(&mut traces.prepared).iter().for_each(|name| utility::drop_prepared(name));
     });
