@@ -65,6 +65,31 @@ pub fn kind(relation: pg_sys::Oid) -> Option<char> {
     class(relation, |form| char::from(form.relkind.cast_unsigned()))
 }
 
+/// Whether row-level security is switched on for a relation.
+pub fn has_row_security(relation: pg_sys::Oid) -> bool {
+    class(relation, |form| form.relrowsecurity).unwrap_or_default()
+}
+
+/// The role that owns a type.
+pub fn type_owner(kind: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a syscache look-up inside a transaction; the tuple is released before the function ends.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, kind.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>()).typowner;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(owner)
+    }
+}
+
+/// `schema.type`.
+pub fn type_name(kind: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up inside a transaction; the answer is a palloc'd C string.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be_qualified(kind)) }.to_string_lossy().into_owned()
+}
+
 fn class<T>(relation: pg_sys::Oid, read: impl Fn(&pg_sys::FormData_pg_class) -> T) -> Option<T> {
     // SAFETY: a syscache look-up inside a transaction; what is read is copied before the tuple is released.
     unsafe {
@@ -84,6 +109,21 @@ pub fn column_number(relation: pg_sys::Oid, name: &str) -> Option<i16> {
     // SAFETY: a catalog look-up inside a transaction.
     let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
     (number > 0).then_some(number)
+}
+
+/// The name of a column; empty for a number that names none.
+pub fn column_name(relation: pg_sys::Oid, number: i16) -> String {
+    // SAFETY: a catalog look-up inside a transaction; the answer is a palloc'd C string or null.
+    unsafe {
+        let name = pg_sys::get_attname(relation, number, true);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
+/// The type of a column.
+pub fn column_type(relation: pg_sys::Oid, number: i16) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up inside a transaction.
+    unsafe { pg_sys::get_atttype(relation, number) }
 }
 
 /// Whether a user has the owner's rights over a relation.

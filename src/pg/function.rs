@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys;
 use warden_core::error::Result;
 
-use super::{role, tuple};
+use super::{calls, role, tuple};
 
 /// Whose approval a function has: of whoever could change it.
 pub fn owner(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
@@ -49,3 +49,29 @@ pub fn is_approved(function: pg_sys::Oid, roles: &[role::Role]) -> Result<bool> 
     }
     Ok(extension_owner(function)?.is_some_and(|owner| approves(owner, roles)))
 }
+
+/// Whether a function, though approved by its owner, runs what its arguments say or says what they are: SQL from a
+/// text, another server, a notification, what lasts longer than the transaction's rollback.
+pub fn speaks(function: pg_sys::Oid) -> Result<bool> {
+    let found = tuple::row(tuple::FUNCTION, &[function.to_u32()], tuple::Sees::Now, |row| {
+        Ok((row.name(c"proname")?, row.tree(c"prosrc")?))
+    })?;
+    let Some((name, source)) = found else { return Ok(false) };
+    if source.is_some_and(|source| source.as_c_str() == c"triggered_change_notification") {
+        return Ok(true);
+    }
+    if calls::is_builtin(function) {
+        return Ok(SPEAKING.contains(&name.as_str()) || name.contains("_to_xml") || name.starts_with("lo_"));
+    }
+    // SAFETY: catalog look-ups inside a transaction; the name is a palloc'd C string or null.
+    let extension = unsafe {
+        let oid = pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function);
+        let name = pg_sys::get_extension_name(oid);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    };
+    Ok(SPEAKING_EXTENSIONS.contains(&extension.as_str()))
+}
+
+const SPEAKING: [&str; 8] =
+    ["pg_notify", "pg_logical_emit_message", "ts_stat", "ts_rewrite", "setval", "set_config", "lowrite", "loread"];
+const SPEAKING_EXTENSIONS: [&str; 5] = ["dblink", "tablefunc", "xml2", "refint", "tcn"];

@@ -99,59 +99,6 @@ pub fn operators_leak(operators: &[pg_sys::Oid]) -> bool {
     })
 }
 
-/// What a rule's qualification and actions do.
-#[derive(Debug, Default)]
-pub struct RuleContent {
-    pub functions: Vec<pg_sys::Oid>,
-    /// Relations that its actions write.
-    pub writes: Vec<pg_sys::Oid>,
-}
-
-pub fn rule_content(qualification: Option<&CStr>, actions: Option<&CStr>) -> RuleContent {
-    let mut content = RuleContent::default();
-    for tree in [qualification, actions].into_iter().flatten() {
-        let node = read(tree);
-        // SAFETY: a tree that PostgreSQL's own reader made; the context outlives the walk.
-        unsafe { collect(node, (&raw mut content).cast()) };
-    }
-    content.functions.sort_unstable_by_key(|function| function.to_u32());
-    content.functions.dedup();
-    content
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    // SAFETY: the walker passes valid nodes and the context that `rule_content` gave; casts follow the tags.
-    unsafe {
-        if (*node).type_ == pg_sys::NodeTag::T_Query {
-            let query = node.cast::<pg_sys::Query>();
-            if (*query).resultRelation > 0 && (*query).commandType != pg_sys::CmdType::CMD_SELECT {
-                let entry: *mut pg_sys::RangeTblEntry =
-                    pg_sys::list_nth((*query).rtable, (*query).resultRelation - 1).cast();
-                (*context.cast::<RuleContent>()).writes.push((*entry).relid);
-            }
-            return pg_sys::query_tree_walker(query, Some(collect), context, 0);
-        }
-        pg_sys::check_functions_in_node(node, Some(collect_function), context);
-        pg_sys::expression_tree_walker(node, Some(collect), context)
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn collect_function(function: pg_sys::Oid, context: *mut c_void) -> bool {
-    // SAFETY: the context that `rule_content` gave.
-    unsafe { (*context.cast::<RuleContent>()).functions.push(function) };
-    false
-}
-
-pub fn is_leakproof(function: pg_sys::Oid) -> bool {
-    // SAFETY: a catalog look-up inside a transaction.
-    unsafe { pg_sys::get_func_leakproof(function) }
-}
-
 /// Null for the tree of nothing, as which a rule without a condition is stored.
 pub(super) fn read(tree: &CStr) -> *mut pg_sys::Node {
     // SAFETY: the text of a pg_node_tree column, which the reader was made for.

@@ -5,6 +5,7 @@ pub mod activity;
 pub mod analyze;
 mod backend;
 pub mod cache;
+pub mod calls;
 pub mod catalog;
 pub mod compat;
 pub mod context;

@@ -33,6 +33,7 @@ fn is_watched(class: pg_sys::Oid) -> bool {
         tuple::STATISTICS,
         tuple::INHERITS,
         tuple::FUNCTION,
+        tuple::TYPE,
     ];
     catalogs.iter().any(|catalog| catalog.table == class)
 }
@@ -42,12 +43,15 @@ fn written(event: &ObjectEvent) -> Result<()> {
     match event.class {
         class if class == tuple::CLASS.table => match (created, event.part) {
             (true, 0) => reader::index(event.object),
-            (true, column) => reader::column_domain(event.object, column),
+            (true, column) => reader::column_type(event.object, column),
             (false, 0) => Ok(()),
-            (false, _) => kept::note_column(event.object),
+            (false, column) => {
+                reader::column_type(event.object, column)?;
+                kept::note_column(event.object)
+            }
         },
         class if class == tuple::CONSTRAINT.table => reader::constraint(event.object),
-        class if class == tuple::ATTRDEF.table => reader::generated(event.object, event.part),
+        class if class == tuple::ATTRDEF.table => reader::default(event.object, event.part),
         class if class == tuple::STATISTICS.table => reader::statistics(event.object),
         class if class == tuple::RULE.table => reader::rule(event.object),
         class if class == tuple::POLICY.table => {
@@ -63,6 +67,7 @@ fn written(event: &ObjectEvent) -> Result<()> {
             reader::trigger(event.object)
         }
         class if class == tuple::FUNCTION.table && !created => reader::function_altered(event.object),
+        class if class == tuple::TYPE.table && !created => reader::domain_default(event.object),
         class if class == tuple::INHERITS.table => inherits(event.object, event.other),
         _ => Ok(()),
     }

@@ -3,7 +3,9 @@
 //! Most of it is decided at object accesses, which name objects by OID and come by every route (CASCADE, DO blocks,
 //! DROP OWNED): after the catalogs were written, before a row is read. The parse tree decides what calls no such hook.
 
+mod approval;
 mod event;
+mod foreign_key;
 mod kept;
 mod leaving;
 mod publication;

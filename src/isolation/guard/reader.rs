@@ -6,8 +6,10 @@ use pgrx::pg_sys;
 use warden_core::error::Result;
 use warden_core::isolation::guard::{self, Reader};
 
-use super::{APPROVING, is_trusted, standing};
+use super::approval::{self, Holder};
+use super::{APPROVING, foreign_key, is_trusted};
 use crate::isolation::registry;
+use crate::pg::calls;
 use crate::pg::catalog;
 use crate::pg::function;
 use crate::pg::leak;
@@ -24,8 +26,13 @@ fn refuse<T>(relation: pg_sys::Oid, reader: Reader, name: &str) -> Result<T> {
     Err(guard::refuse_reading(&catalog::relation_name(relation), reader, name))
 }
 
-fn leaks(trees: &[Option<CString>]) -> bool {
-    trees.iter().flatten().any(|tree| leak::leaks(tree))
+/// Expressions that nobody with trust makes: they tell nothing, and call nobody's code.
+fn expressions(relation: pg_sys::Oid, reader: Reader, name: &str, trees: &[Option<CString>]) -> Result<()> {
+    let trees = trees.iter().flatten().map(CString::as_c_str);
+    if reader != Reader::Default && trees.clone().any(leak::leaks) {
+        return refuse(relation, reader, name);
+    }
+    approval::trees(&Holder { relation, name: &guard::holder(reader, name), trusted: false }, trees)
 }
 
 /// A new relation that may be an index: its rows are read after this moment.
@@ -35,11 +42,11 @@ pub fn index(relation: pg_sys::Oid) -> Result<()> {
     })?;
     let Some((table, trees)) = found else { return Ok(()) };
     // REINDEX evaluates what stood before, and what stood was judged then.
-    if utility::is_rebuilding() || !is_held(table)? || !leaks(&trees) {
+    if utility::is_rebuilding() || !is_held(table)? {
         return Ok(());
     }
     let name = tuple::row(tuple::CLASS, &[relation.to_u32()], Sees::Now, |row| row.name(c"relname"))?;
-    refuse(table, Reader::Index, &name.unwrap_or_default())
+    expressions(table, Reader::Index, &name.unwrap_or_default(), &trees)
 }
 
 struct Constraint {
@@ -71,24 +78,50 @@ pub fn constraint(oid: pg_sys::Oid) -> Result<()> {
         return domain_constraint(found.domain, &found);
     }
     match found.kind {
-        'c' if is_held(found.table)? && leaks(std::slice::from_ref(&found.expression)) => {
-            refuse(found.table, Reader::Check, &found.name)
+        'c' if is_held(found.table)? => {
+            expressions(found.table, Reader::Check, &found.name, std::slice::from_ref(&found.expression))
         }
         'x' if is_held(found.table)? && leak::operators_leak(&found.operators) => {
             refuse(found.table, Reader::Exclusion, &found.name)
         }
+        'f' => foreign_key::made(oid),
         _ => Ok(()),
     }
 }
 
 fn domain_constraint(domain: pg_sys::Oid, constraint: &Constraint) -> Result<()> {
     let Some(expression) = &constraint.expression else { return Ok(()) };
-    if !leak::domain_check_leaks(expression) {
-        return Ok(());
+    if leak::domain_check_leaks(expression) {
+        for relation in users_of(domain)? {
+            if is_held(relation)? {
+                return refuse(relation, Reader::DomainCheck, &constraint.name);
+            }
+        }
     }
+    mentioned(domain, &guard::holder(Reader::DomainCheck, &constraint.name), expression)
+}
+
+/// A domain's expression runs also where code of a protected table mentions the domain.
+fn mentioned(domain: pg_sys::Oid, name: &str, expression: &CStr) -> Result<()> {
+    for relation in mentions_of(domain)? {
+        if registry::lookup(relation)?.is_some() {
+            let trusted = is_trusted(utility::caller(), relation);
+            approval::trees(&Holder { relation, name, trusted }, [expression])?;
+        }
+    }
+    Ok(())
+}
+
+/// ALTER DOMAIN … SET DEFAULT: the columns of the domain that have no default of their own have this one.
+pub fn domain_default(domain: pg_sys::Oid) -> Result<()> {
+    let found = tuple::row(tuple::TYPE, &[domain.to_u32()], Sees::Now, |row| {
+        Ok((row.char(c"typtype")?, row.name(c"typname")?, row.tree(c"typdefaultbin")?))
+    })?;
+    let Some(('d', name, Some(tree))) = found else { return Ok(()) };
     for relation in users_of(domain)? {
         if is_held(relation)? {
-            return refuse(relation, Reader::DomainCheck, &constraint.name);
+            let name = format!("default of domain \"{name}\"");
+            approval::trees(&Holder { relation, name: &name, trusted: false }, [tree.as_c_str()])?;
         }
     }
     Ok(())
@@ -105,25 +138,40 @@ pub fn domain(domain: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
-/// A new column whose type is a domain: the domain's checks hear every value that is written.
-pub fn column_domain(relation: pg_sys::Oid, column: i32) -> Result<()> {
-    if !is_held(relation)? {
+/// A new column, or one of a new type: the type's domains and ranges hear every value that is written.
+pub fn column_type(relation: pg_sys::Oid, column: i32) -> Result<()> {
+    let key = [relation.to_u32(), column.cast_unsigned()];
+    let kind = |sees| tuple::row(tuple::ATTRIBUTE, &key, sees, |row| row.oid(c"atttypid"));
+    let Some(now) = kind(Sees::Now)?.filter(|kind| !calls::is_builtin(*kind)) else { return Ok(()) };
+    if kind(Sees::Before)? == Some(now) {
         return Ok(());
     }
-    let key = [relation.to_u32(), column.cast_unsigned()];
-    let Some(kind) = tuple::row(tuple::ATTRIBUTE, &key, Sees::Now, |row| row.oid(c"atttypid"))? else {
+    if is_held(relation)? {
+        hears(relation, now)?;
+    }
+    // The relation may be the type of other tables' columns.
+    let Some(own) = tuple::row(tuple::CLASS, &[relation.to_u32()], Sees::Now, |row| row.oid(c"reltype"))? else {
         return Ok(());
     };
-    for domain in standing::domains_of_type(kind)? {
-        for constraint in tuple::rows(tuple::DOMAIN_CONSTRAINT, &[domain.to_u32()], Sees::Now, read_constraint)? {
-            if let Some(expression) = &constraint.expression
-                && leak::domain_check_leaks(expression)
-            {
-                return refuse(relation, Reader::DomainCheck, &constraint.name);
-            }
+    if own == pg_sys::Oid::INVALID {
+        return Ok(());
+    }
+    for user in users_of(own)? {
+        if is_held(user)? {
+            hears(user, now)?;
         }
     }
     Ok(())
+}
+
+fn hears(relation: pg_sys::Oid, kind: pg_sys::Oid) -> Result<()> {
+    for inside in approval::inside("SELECT $1", kind)? {
+        if inside.is_check && inside.tree.as_deref().is_some_and(leak::domain_check_leaks) {
+            return refuse(relation, Reader::DomainCheck, &inside.name);
+        }
+    }
+    let name = format!("column of type {}", catalog::type_name(kind));
+    approval::type_of(&Holder { relation, name: &name, trusted: false }, kind)
 }
 
 /// The tables that hold values of a domain, by whatever detour of types.
@@ -135,6 +183,7 @@ fn users_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
                  SELECT y.oid FROM pg_type y WHERE y.typbasetype = u.t OR y.typelem = u.t \
                  UNION ALL SELECT c.reltype FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE a.atttypid = u.t AND NOT a.attisdropped AND c.reltype <> 0 \
+                 UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = u.t \
                  UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = u.t) n(oid)) \
              SELECT DISTINCT c.oid FROM uses u JOIN pg_attribute a ON a.atttypid = u.t AND NOT a.attisdropped \
                JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind IN ('r', 'p')",
@@ -144,18 +193,42 @@ fn users_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
     })
 }
 
-/// A new default: of a generated column it is evaluated over the rows.
-pub fn generated(relation: pg_sys::Oid, column: i32) -> Result<()> {
+/// The tables whose rules, triggers, policies, checks or defaults mention a domain, by whatever detour of types.
+fn mentions_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
+    spi::as_owner(|| {
+        spi::read(
+            "WITH RECURSIVE uses(t) AS ( \
+               SELECT $1 UNION SELECT n.oid FROM uses u, LATERAL ( \
+                 SELECT y.oid FROM pg_type y WHERE y.typbasetype = u.t OR y.typelem = u.t \
+                 UNION ALL SELECT c.reltype FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+                   WHERE a.atttypid = u.t AND NOT a.attisdropped AND c.reltype <> 0 \
+                 UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = u.t \
+                 UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = u.t) n(oid)), \
+             objects AS (SELECT d.classid, d.objid FROM uses u JOIN pg_depend d \
+               ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.t) \
+             SELECT r.ev_class FROM objects o JOIN pg_rewrite r ON r.oid = o.objid AND o.classid = 'pg_rewrite'::regclass \
+             UNION SELECT t.tgrelid FROM objects o JOIN pg_trigger t ON t.oid = o.objid AND o.classid = 'pg_trigger'::regclass \
+             UNION SELECT p.polrelid FROM objects o JOIN pg_policy p ON p.oid = o.objid AND o.classid = 'pg_policy'::regclass \
+             UNION SELECT c.conrelid FROM objects o JOIN pg_constraint c ON c.oid = o.objid AND o.classid = 'pg_constraint'::regclass \
+             UNION SELECT a.adrelid FROM objects o JOIN pg_attrdef a ON a.oid = o.objid AND o.classid = 'pg_attrdef'::regclass",
+            &[domain.into()],
+            |row| row.need(1),
+        )
+    })
+}
+
+/// A new default: of a generated column it is evaluated over the rows, of another one whenever a row is written.
+pub fn default(relation: pg_sys::Oid, column: i32) -> Result<()> {
     if !is_held(relation)? {
         return Ok(());
     }
     let key = [relation.to_u32(), column.cast_unsigned()];
     let tree = tuple::row(tuple::ATTRDEF, &key, Sees::Now, |row| row.tree(c"adbin"))?;
-    if !leaks(&[tree.flatten()]) {
-        return Ok(());
-    }
-    let name = tuple::row(tuple::ATTRIBUTE, &key, Sees::Now, |row| row.name(c"attname"))?;
-    refuse(relation, Reader::Generated, &name.unwrap_or_default())
+    let found =
+        tuple::row(tuple::ATTRIBUTE, &key, Sees::Now, |row| Ok((row.name(c"attname")?, row.char(c"attgenerated")?)))?;
+    let Some((name, generated)) = found else { return Ok(()) };
+    let reader = if generated == '\0' { Reader::Default } else { Reader::Generated };
+    expressions(relation, reader, &name, &[tree.flatten()])
 }
 
 pub fn statistics(object: pg_sys::Oid) -> Result<()> {
@@ -163,9 +236,7 @@ pub fn statistics(object: pg_sys::Oid) -> Result<()> {
         Ok((row.oid(c"stxrelid")?, row.name(c"stxname")?, [row.tree(c"stxexprs")?]))
     })?;
     match found {
-        Some((relation, name, trees)) if is_held(relation)? && leaks(&trees) => {
-            refuse(relation, Reader::Statistics, &name)
-        }
+        Some((relation, name, trees)) if is_held(relation)? => expressions(relation, Reader::Statistics, &name, &trees),
         _ => Ok(()),
     }
 }
@@ -176,7 +247,7 @@ pub fn policy(object: pg_sys::Oid) -> Result<()> {
         Ok((row.oid(c"polrelid")?, row.name(c"polname")?, [row.tree(c"polqual")?, row.tree(c"polwithcheck")?]))
     })?;
     match found {
-        Some((relation, name, trees)) if is_held(relation)? && leaks(&trees) => refuse(relation, Reader::Policy, &name),
+        Some((relation, name, trees)) if is_held(relation)? => expressions(relation, Reader::Policy, &name, &trees),
         _ => Ok(()),
     }
 }
@@ -184,13 +255,25 @@ pub fn policy(object: pg_sys::Oid) -> Result<()> {
 /// A trigger's function is approved by its owner, whoever makes the trigger: or its body could change later.
 pub fn trigger(object: pg_sys::Oid) -> Result<()> {
     let found = tuple::row(tuple::TRIGGER, &[object.to_u32()], Sees::Now, |row| {
-        Ok((row.oid(c"tgrelid")?, row.name(c"tgname")?, row.oid(c"tgfoid")?))
+        Ok((row.oid(c"tgrelid")?, row.name(c"tgname")?, row.oid(c"tgfoid")?, row.tree(c"tgqual")?))
     })?;
-    let Some((relation, name, function)) = found else { return Ok(()) };
+    let Some((relation, name, function, condition)) = found else { return Ok(()) };
     if registry::lookup(relation)?.is_none() {
         return Ok(());
     }
-    approved(relation, &format!("trigger \"{name}\""), function)
+    trigger_content(relation, &name, function, condition.as_deref(), is_trusted(utility::caller(), relation))
+}
+
+pub fn trigger_content(
+    relation: pg_sys::Oid,
+    name: &str,
+    function: pg_sys::Oid,
+    condition: Option<&CStr>,
+    trusted: bool,
+) -> Result<()> {
+    let holder = Holder { relation, name: &format!("trigger \"{name}\""), trusted };
+    approval::function_of(&holder, function)?;
+    approval::trees(&holder, condition)
 }
 
 pub fn rule(object: pg_sys::Oid) -> Result<()> {
@@ -212,33 +295,16 @@ pub fn rule_content(
     action: Option<&CStr>,
     trusted: bool,
 ) -> Result<()> {
-    let content = leak::rule_content(qualification, action);
-    for function in content.functions {
-        if !leak::is_leakproof(function) {
-            approved(relation, &format!("rule \"{name}\""), function)?;
+    let trees = || [qualification, action].into_iter().flatten();
+    if !trusted {
+        for target in calls::content(trees()).writes {
+            if registry::lookup(target)?.is_none() {
+                let target = catalog::relation_name(target);
+                return Err(guard::refuse_rule(&catalog::relation_name(relation), name, &target));
+            }
         }
     }
-    if trusted {
-        return Ok(());
-    }
-    for target in content.writes {
-        if registry::lookup(target)?.is_none() {
-            let target = catalog::relation_name(target);
-            return Err(guard::refuse_rule(&catalog::relation_name(relation), name, &target));
-        }
-    }
-    Ok(())
-}
-
-/// # Errors
-/// 42501 when somebody could change the function who may not see the rows.
-pub fn approved(relation: pg_sys::Oid, holder: &str, function: pg_sys::Oid) -> Result<()> {
-    if function::is_approved(function, &APPROVING)? {
-        return Ok(());
-    }
-    let owner = function::owner(function).map(crate::pg::role::name).unwrap_or_default();
-    let relation = catalog::relation_name(relation);
-    Err(guard::refuse_function(&relation, holder, &function::signature(function), &owner))
+    approval::trees(&Holder { relation, name: &format!("rule \"{name}\""), trusted }, trees())
 }
 
 /// A function that got another owner, while a protected table calls it: the approval does not go with it.
@@ -250,24 +316,43 @@ pub fn function_altered(function: pg_sys::Oid) -> Result<()> {
     if function::approves(new, &APPROVING) {
         return Ok(());
     }
-    let callers: Vec<(pg_sys::Oid, String)> = spi::as_owner(|| {
-        spi::read(
-            "SELECT tgrelid, format('trigger \"%s\"', tgname) FROM pg_trigger WHERE tgfoid = $1 AND NOT tgisinternal \
-             UNION SELECT r.ev_class, format('rule \"%s\"', r.rulename) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid \
-               WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = $1 \
-             ORDER BY 1, 2",
-            &[function.into()],
-            |row| Ok((row.need(1)?, row.need(2)?)),
-        )
-    })?;
-    for (relation, holder) in callers {
-        if registry::lookup(relation)?.is_some() {
+    let was_approved = function::owner(function).is_some_and(|old| function::approves(old, &APPROVING));
+    for (relation, holder, is_always_held) in callers(function)? {
+        // The expressions of those with trust may call whatever they like.
+        if registry::lookup(relation)?.is_some() && (is_always_held || was_approved) {
             let relation = catalog::relation_name(relation);
             let owner = crate::pg::role::name(new);
             return Err(guard::refuse_function(&relation, &holder, &function::signature(function), &owner));
         }
     }
     Ok(())
+}
+
+/// What calls a function or its operators, on which table, and whether it calls approved functions alone.
+fn callers(function: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String, bool)>> {
+    spi::as_owner(|| {
+        spi::read(
+            "WITH called(class, oid) AS (SELECT 'pg_proc'::regclass, $1 \
+               UNION ALL SELECT 'pg_operator'::regclass, o.oid FROM pg_operator o WHERE o.oprcode = $1), \
+             callers AS (SELECT d.classid, d.objid FROM called c JOIN pg_depend d ON d.refclassid = c.class AND d.refobjid = c.oid) \
+             SELECT t.tgrelid, format('trigger \"%s\"', t.tgname), true FROM callers c \
+               JOIN pg_trigger t ON c.classid = 'pg_trigger'::regclass AND t.oid = c.objid AND NOT t.tgisinternal \
+             UNION SELECT r.ev_class, format('rule \"%s\"', r.rulename), true FROM callers c \
+               JOIN pg_rewrite r ON c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid \
+             UNION SELECT p.polrelid, format('policy \"%s\"', p.polname), false FROM callers c \
+               JOIN pg_policy p ON c.classid = 'pg_policy'::regclass AND p.oid = c.objid \
+             UNION SELECT k.conrelid, format('constraint \"%s\"', k.conname), false FROM callers c \
+               JOIN pg_constraint k ON c.classid = 'pg_constraint'::regclass AND k.oid = c.objid AND k.conrelid <> 0 \
+             UNION SELECT a.attrelid, format('default of column \"%s\"', a.attname), false FROM callers c \
+               JOIN pg_attrdef f ON c.classid = 'pg_attrdef'::regclass AND f.oid = c.objid \
+               JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum \
+             UNION SELECT i.indrelid, format('index %s', i.indexrelid::regclass), false FROM callers c \
+               JOIN pg_index i ON c.classid = 'pg_class'::regclass AND i.indexrelid = c.objid \
+             ORDER BY 1, 2",
+            &[function.into()],
+            |row| Ok((row.need(1)?, row.need(2)?, row.need(3)?)),
+        )
+    })
 }
 
 /// ALTER TYPE … ATTRIBUTE rewrites the tables of the type.

@@ -6,7 +6,8 @@ use pgrx::pg_sys;
 use warden_core::error::Result;
 use warden_core::isolation::guard::{self, Reader};
 
-use super::{is_trusted, reader};
+use super::approval::{self, Holder};
+use super::{foreign_key, is_trusted, reader};
 use crate::pg::error::internal;
 use crate::pg::{catalog, leak, spi};
 
@@ -18,9 +19,10 @@ pub fn refuse_standing(relation: pg_sys::Oid) -> Result<()> {
     if !trusted {
         expressions(relation)?;
         exclusions(relation)?;
-        domains(relation)?;
+        types(relation)?;
+        foreign_key::standing(relation)?;
     }
-    triggers(relation)?;
+    triggers(relation, trusted)?;
     rules(relation, trusted)
 }
 
@@ -30,9 +32,9 @@ fn expressions(relation: pg_sys::Oid) -> Result<()> {
             "SELECT 'i', c.relname::text, i.indexprs::text, i.indpred::text FROM pg_index i \
                JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1 \
              UNION ALL SELECT 'c', conname, conbin::text, NULL FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' \
-             UNION ALL SELECT 'g', a.attname, d.adbin::text, NULL FROM pg_attrdef d \
-               JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
-               WHERE d.adrelid = $1 AND a.attgenerated <> '' \
+             UNION ALL SELECT CASE a.attgenerated WHEN '' THEN 'd' ELSE 'g' END, a.attname, d.adbin::text, NULL \
+               FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
+               WHERE d.adrelid = $1 \
              UNION ALL SELECT 'p', polname, polqual::text, polwithcheck::text FROM pg_policy \
                WHERE polrelid = $1 AND NOT starts_with(polname, 'warden_') \
              UNION ALL SELECT 's', stxname, stxexprs::text, NULL FROM pg_statistic_ext WHERE stxrelid = $1 \
@@ -50,13 +52,16 @@ fn expressions(relation: pg_sys::Oid) -> Result<()> {
             "g" => Reader::Generated,
             "p" => Reader::Policy,
             "s" => Reader::Statistics,
+            "d" => Reader::Default,
             _ => Reader::PartitionKey,
         };
-        for tree in trees.into_iter().flatten() {
-            if leak::leaks(&CString::new(tree).map_err(internal)?) {
-                return Err(guard::refuse_standing_reader(&catalog::relation_name(relation), reader, &name));
-            }
+        let trees =
+            trees.into_iter().flatten().map(|tree| CString::new(tree).map_err(internal)).collect::<Result<Vec<_>>>()?;
+        let trees = trees.iter().map(CString::as_c_str);
+        if reader != Reader::Default && trees.clone().any(leak::leaks) {
+            return Err(guard::refuse_standing_reader(&catalog::relation_name(relation), reader, &name));
         }
+        approval::trees(&Holder { relation, name: &guard::holder(reader, &name), trusted: false }, trees)?;
     }
     Ok(())
 }
@@ -77,51 +82,36 @@ fn exclusions(relation: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
-fn domains(relation: pg_sys::Oid) -> Result<()> {
-    let found = domain_checks(
-        "SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
-        relation,
-    )?;
-    for (_, name, tree) in found {
-        let Some(tree) = tree else { continue };
-        if leak::domain_check_leaks(&CString::new(tree).map_err(internal)?) {
-            return Err(guard::refuse_standing_reader(&catalog::relation_name(relation), Reader::DomainCheck, &name));
+fn types(relation: pg_sys::Oid) -> Result<()> {
+    let columns = "SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped";
+    for inside in approval::inside(columns, relation)? {
+        if inside.is_check && inside.tree.as_deref().is_some_and(leak::domain_check_leaks) {
+            let relation = catalog::relation_name(relation);
+            return Err(guard::refuse_standing_reader(&relation, Reader::DomainCheck, &inside.name));
         }
+        let name = format!("column of type {}", catalog::type_name(inside.kind));
+        approval::type_of(&Holder { relation, name: &name, trusted: false }, inside.kind)?;
     }
     Ok(())
 }
 
-/// The domains that a value of a type passes through, the type itself among them if it is one.
-pub fn domains_of_type(kind: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
-    let mut domains: Vec<_> = domain_checks("SELECT $1", kind)?.into_iter().map(|(domain, _, _)| domain).collect();
-    domains.dedup();
-    Ok(domains)
+fn tree(text: Option<String>) -> Result<Option<CString>> {
+    text.map(CString::new).transpose().map_err(internal)
 }
 
-/// Domains inside of the types that `start` gives, through arrays, ranges and composite types, and their checks.
-fn domain_checks(start: &str, argument: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String, Option<String>)>> {
-    let query = format!(
-        "WITH RECURSIVE inside(t) AS ( \
-           ({start}) UNION SELECT n.oid FROM inside u, LATERAL ( \
-             SELECT unnest(ARRAY[y.typbasetype, y.typelem]) FROM pg_type y WHERE y.oid = u.t \
-             UNION ALL SELECT a.atttypid FROM pg_type y JOIN pg_attribute a ON a.attrelid = y.typrelid \
-               WHERE y.oid = u.t AND y.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped \
-             UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = u.t) n(oid) WHERE n.oid <> 0) \
-         SELECT c.contypid, c.conname::text, c.conbin::text FROM inside i JOIN pg_constraint c ON c.contypid = i.t \
-         WHERE c.contypid <> 0 ORDER BY 1, 2"
-    );
-    spi::as_owner(|| spi::read(&query, &[argument.into()], |row| Ok((row.need(1)?, row.need(2)?, row.get(3)?))))
-}
-
-fn triggers(relation: pg_sys::Oid) -> Result<()> {
+fn triggers(relation: pg_sys::Oid, trusted: bool) -> Result<()> {
     let found = spi::as_owner(|| {
         spi::rows(
-            "SELECT tgname::text, tgfoid::oid FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal ORDER BY 1",
+            "SELECT tgname::text, tgfoid::oid, tgqual::text FROM pg_trigger \
+             WHERE tgrelid = $1 AND NOT tgisinternal ORDER BY 1",
             &[relation.into()],
-            |row| Ok((row.need::<String>(1)?, row.need::<pg_sys::Oid>(2)?)),
+            |row| Ok((row.need::<String>(1)?, row.need::<pg_sys::Oid>(2)?, row.get::<String>(3)?)),
         )
     })?;
-    found.iter().try_for_each(|(name, function)| reader::approved(relation, &format!("trigger \"{name}\""), *function))
+    for (name, function, condition) in found {
+        reader::trigger_content(relation, &name, function, tree(condition)?.as_deref(), trusted)?;
+    }
+    Ok(())
 }
 
 fn rules(relation: pg_sys::Oid, trusted: bool) -> Result<()> {
@@ -133,7 +123,6 @@ fn rules(relation: pg_sys::Oid, trusted: bool) -> Result<()> {
         )
     })?;
     for (name, qualification, action) in found {
-        let tree = |text: Option<String>| text.map(CString::new).transpose().map_err(internal);
         let (qualification, action) = (tree(qualification)?, tree(action)?);
         reader::rule_content(relation, &name, qualification.as_deref(), action.as_deref(), trusted)?;
     }

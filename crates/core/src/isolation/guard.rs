@@ -94,6 +94,7 @@ pub enum Reader {
     Policy,
     Statistics,
     PartitionKey,
+    Default,
 }
 
 impl Reader {
@@ -108,8 +109,14 @@ impl Reader {
             Reader::Policy => "policy",
             Reader::Statistics => "statistics object",
             Reader::PartitionKey => "partition key of",
+            Reader::Default => "default of column",
         }
     }
+}
+
+/// How [`refuse_function`] and its like name an expression.
+pub fn holder(reader: Reader, name: &str) -> String {
+    format!("{} \"{name}\"", reader.noun())
 }
 
 /// 42501: the statement would hand the rows' values to functions that can tell them.
@@ -194,6 +201,54 @@ pub fn refuse_rule(relation: &str, rule: &str, target: &str) -> WardenError {
     .hint("A member of warden_admin, or of warden_migrator who owns the table, can make it.")
 }
 
+/// 42501: a function that is approved, and tells what it is given, or runs it.
+pub fn refuse_speaking(relation: &str, holder: &str, function: &str) -> WardenError {
+    WardenError::new(
+        SqlState::InsufficientPrivilege,
+        format!("{holder} on protected table {relation} calls a function that carries rows out"),
+    )
+    .detail(format!("Function {function} sends, stores or runs what it is given, past every policy."))
+    .hint("A member of warden_admin, or of warden_migrator who owns the table, can make it.")
+}
+
+/// 42501: rows would be read together with a relation whose owner decides what runs then.
+pub fn refuse_relation(relation: &str, holder: &str, read: &str, owner: &str) -> WardenError {
+    WardenError::new(
+        SqlState::InsufficientPrivilege,
+        format!("{holder} on protected table {relation} reads a relation that nobody has approved"),
+    )
+    .detail(format!("{read} belongs to role \"{owner}\", who could change what a query of it runs."))
+    .hint(format!(
+        "Its owner is the approval: ALTER TABLE {read} OWNER TO a superuser or a member of warden_admin or \
+         warden_migrator."
+    ))
+}
+
+/// 42501: rows would go through a cast that somebody without approval can change.
+pub fn refuse_cast(relation: &str, holder: &str, kind: &str, owner: &str) -> WardenError {
+    WardenError::new(
+        SqlState::InsufficientPrivilege,
+        format!("{holder} on protected table {relation} casts a type that nobody has approved"),
+    )
+    .detail(format!("Type {kind} belongs to role \"{owner}\", who could change what a cast does with the rows."))
+    .hint("Let both columns have the same type, or a superuser or member of warden_admin or warden_migrator own the type.")
+}
+
+/// 42501: a foreign key between tenants' tables that does not say the tenant.
+pub fn refuse_crossing(child: &str, key: &str, columns: &str, parent: &str, referenced: &str) -> WardenError {
+    WardenError::new(
+        SqlState::InsufficientPrivilege,
+        format!("foreign key \"{key}\" of protected table {child} does not carry the tenant"),
+    )
+    .detail(format!(
+        "It would refer to rows of {parent} of every tenant: it tells whether they exist, and its cascades reach over."
+    ))
+    .hint(format!(
+        "FOREIGN KEY ({columns}) REFERENCES {parent} ({referenced}), for which {parent} needs a unique constraint on \
+         ({referenced}). A member of warden_admin can make it as it is."
+    ))
+}
+
 /// 55000: DROP EXTENSION while tables are protected.
 pub fn refuse_leaving(protected: usize) -> WardenError {
     WardenError::new(SqlState::NotInPrerequisiteState, "extension pg_warden is still in use")
@@ -255,6 +310,10 @@ mod tests {
             refuse_foreign("app.f"),
             refuse_publication("app.t", "spy"),
             refuse_rule("app.t", "r", "app.spy"),
+            refuse_speaking("app.t", "trigger \"x\"", "pg_catalog.pg_notify(text,text)"),
+            refuse_relation("app.t", "rule \"x\"", "app.v", "dba"),
+            refuse_cast("app.t", "foreign key \"x\"", "app.grade", "dba"),
+            refuse_crossing("app.t", "fk", "tenant_id, p", "app.p", "tenant_id, id"),
             refuse_leaving(3),
         ];
         for error in errors {
