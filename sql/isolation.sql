@@ -340,6 +340,12 @@ CREATE VIEW warden.coverage WITH (security_barrier) AS
                 FROM pg_constraint f JOIN warden.relation_registry p ON p.relation = f.confrelid AND p.tenant_column IS NOT NULL
                     JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attname = t.tenant_column
                 WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid = t.oid AND NOT (a.attnum = ANY (f.conkey))
+                ORDER BY f.conname)
+            || ARRAY(SELECT format(CASE f.conrelid WHEN t.oid THEN 'foreign key %I refers to %s, which is not protected'
+                    ELSE 'foreign key %I of %s, which is not protected, tells whether a row exists' END, f.conname, o.oid::regclass)
+                FROM pg_constraint f JOIN pg_class o ON o.oid = CASE f.conrelid WHEN t.oid THEN f.confrelid ELSE f.conrelid END
+                WHERE f.contype = 'f' AND f.conparentid = 0 AND t.oid IN (f.conrelid, f.confrelid)
+                    AND NOT EXISTS (SELECT FROM warden.relation_registry p WHERE p.relation = o.oid)
                 ORDER BY f.conname) AS found
         FROM tables t WHERE t.id IS NOT NULL
     )

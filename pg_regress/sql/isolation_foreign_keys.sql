@@ -79,6 +79,11 @@ CREATE FUNCTION iso_fk.as_int(iso_fk.code) RETURNS int IMMUTABLE LANGUAGE plpgsq
     $$ BEGIN RAISE WARNING 'run as %', current_user; RETURN $1::text::int; END $$;
 CREATE CAST (iso_fk.code AS int) WITH FUNCTION iso_fk.as_int(iso_fk.code) AS IMPLICIT;
 CREATE TABLE iso_fk.sly (id int PRIMARY KEY, tenant_id uuid, exam_id iso_fk.code REFERENCES iso_fk.exam (id));
+-- a superuser's own doing
+CREATE TABLE iso_fk.sly (id int PRIMARY KEY, tenant_id uuid, exam_id iso_fk.code);
+RESET SESSION AUTHORIZATION;
+ALTER TABLE iso_fk.sly ADD FOREIGN KEY (exam_id) REFERENCES iso_fk.exam (id);
+SET SESSION AUTHORIZATION dba;
 SELECT warden.protect('iso_fk.sly');
 CREATE FUNCTION iso_fk.constant(int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS
     $$ BEGIN RAISE WARNING 'run as %', current_user; RETURN true; END $$;
