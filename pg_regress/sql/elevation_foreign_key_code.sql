@@ -87,7 +87,7 @@ SELECT stavalues1 FROM pg_statistic;
 SELECT * FROM pg_statistic_ext_data;
 COPY pg_statistic TO STDOUT;
 COPY (SELECT * FROM pg_statistic) TO STDOUT;
-CREATE TEMP VIEW mine AS SELECT stavalues1 FROM pg_statistic;
+CREATE TEMP VIEW mine AS SELECT stavalues1::text FROM pg_statistic;
 SELECT * FROM mine;
 SELECT count(*) >= 0 AS views_work FROM pg_stats;
 RESET SESSION AUTHORIZATION;
