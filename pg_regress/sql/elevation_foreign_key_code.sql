@@ -89,6 +89,7 @@ COPY pg_statistic TO STDOUT;
 COPY (SELECT * FROM pg_statistic) TO STDOUT;
 CREATE TEMP VIEW mine AS SELECT stavalues1::text FROM pg_statistic;
 SELECT * FROM mine;
+DROP VIEW mine;
 SELECT count(*) >= 0 AS views_work FROM pg_stats;
 RESET SESSION AUTHORIZATION;
 SELECT count(*) >= 0 AS superusers_do FROM pg_statistic;
