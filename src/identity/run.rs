@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use warden_core::error::{Result, SqlState, WardenError};
 
-use super::{session, slot, standing};
+use super::{leftovers, slot, standing};
 use crate::isolation::registry;
 use crate::pg::executor::Run;
 use crate::pg::xact::{self, SubTransaction};
@@ -32,7 +32,7 @@ pub fn starts(run: Run) -> Result<()> {
         if slot::taken_in().is_some_and(|login| run.would_outlast(login)) {
             return Err(foreign());
         }
-        session::closed_to(run)?;
+        leftovers::closed_to(run)?;
     }
     let lifted = force::lifted();
     refuse_lifted(run, lifted)?;

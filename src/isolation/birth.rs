@@ -10,7 +10,7 @@ use warden_core::isolation::Above;
 
 use super::protect::{self, Request};
 use super::registry::{self, Protected};
-use super::{api, facts, guard};
+use super::{api, facts, guard, trust};
 use crate::pg::relation::{self, Renamed};
 use crate::pg::utility::Statement;
 use crate::pg::{role, spi, xact};
@@ -60,7 +60,7 @@ pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
         let column = parent.tenant_column().unwrap_or_default();
         let request = Request::inherited(child, parent.template.clone(), column);
         protect::require_family(&request, &family)?;
-        protect::refuse_untrusted(&family)?;
+        trust::secure(&family)?;
         for table in &family {
             if let Some(own) = registry::lookup(*table)? {
                 super::unprotect::take_away(&own, false)?;

@@ -4,9 +4,9 @@ use pgrx::pg_sys;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{Column, ColumnType, Name, Rule, Step, TenantType, quote};
 
-use super::facts;
 use super::foreign_key::{self, Found};
 use super::protect::{self, Request};
+use super::{facts, trust};
 use crate::pg::error::internal;
 use crate::pg::relation::Relation;
 use crate::pg::spi;
@@ -15,6 +15,7 @@ use crate::pg::spi;
 pub struct Source {
     table: Name,
     parent: Name,
+    parent_oid: pg_sys::Oid,
     /// The parent's tenant column.
     tenant: (String, TenantType),
     /// Column of the child, column of the parent.
@@ -58,7 +59,7 @@ pub fn source(request: &Request) -> Result<Option<Source>> {
             .hint("Protect the parent first, and name it where there are several: {\"parent\": \"schema.table\"}."));
     };
     found.require_plain()?;
-    protect::refuse_untrusted(&[found.child, found.parent])?;
+    trust::secure(&[found.child, found.parent])?;
     let tenant = found.key.parent.tenant.clone().ok_or_else(|| internal("a parent without a tenant"))?;
     let pairs = found.key.child.columns.iter().cloned().zip(found.key.parent.columns.iter().cloned());
     let pairs = pairs.filter(|(_, to)| *to != tenant.0).collect();
@@ -69,6 +70,7 @@ pub fn source(request: &Request) -> Result<Option<Source>> {
     Ok(Some(Source {
         table: found.key.child.table.clone(),
         parent: found.key.parent.table.clone(),
+        parent_oid: found.parent,
         tenant,
         pairs,
         adds_column,
@@ -92,10 +94,10 @@ pub fn complete(request: &Request) -> Result<Option<Source>> {
     Ok(Some(source))
 }
 
-/// The parents' tenants are read with the rights of the extension's owner, and written with those of the table's: its
-/// triggers, checks and index expressions are its owner's code.
+/// The tenants are written with the rights of the table's owner: its triggers, checks and index expressions are its
+/// owner's code.
 fn fill(request: &Request, source: &Source) -> Result<()> {
-    let rows = facts::latest(&source.missing_tenants(&request.column), &[], |row| {
+    let rows = trust::read(&source.missing_tenants(&request.column), &[request.relation, source.parent_oid], |row| {
         Ok((row.need::<pg_sys::Oid>(1)?, row.need::<String>(2)?, row.need::<String>(3)?))
     })?;
     let mut tables: Vec<pg_sys::Oid> = rows.iter().map(|(table, ..)| *table).collect();

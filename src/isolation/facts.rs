@@ -188,29 +188,3 @@ pub fn taken(schema: pg_sys::Oid) -> Result<Vec<String>> {
 fn texts(query: &str, oid: pg_sys::Oid) -> Result<Vec<String>> {
     latest(query, &[oid.into()], |row| row.need(1))
 }
-
-/// Functions that planning a query of these tables may run (constant parts of index expressions, checks and
-/// statistics are evaluated then): protect plans such queries with the rights of the extension's owner, so that each
-/// must be PostgreSQL's, an extension's or a superuser's. The first that is not, with what uses it.
-pub fn untrusted_function(tables: &[pg_sys::Oid]) -> Result<Option<(String, String)>> {
-    Ok(latest(
-        "WITH used AS ( \
-           SELECT 'pg_class'::regclass AS classid, i.indexrelid AS objid FROM pg_index i WHERE i.indrelid = ANY($1) \
-             AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) \
-           UNION ALL SELECT 'pg_class'::regclass, t FROM unnest($1) t \
-           UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c WHERE c.conrelid = ANY($1) AND c.contype IN ('c', 'x') \
-           UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = ANY($1)), \
-         called AS ( \
-           SELECT u.classid, u.objid, d.refobjid AS function FROM used u JOIN pg_depend d USING (classid, objid) \
-             WHERE d.refclassid = 'pg_proc'::regclass \
-           UNION ALL SELECT u.classid, u.objid, o.oprcode FROM used u JOIN pg_depend d USING (classid, objid) \
-             JOIN pg_operator o ON o.oid = d.refobjid WHERE d.refclassid = 'pg_operator'::regclass) \
-         SELECT p.oid::regprocedure::text, pg_describe_object(c.classid, c.objid, 0) FROM called c JOIN pg_proc p ON p.oid = c.function \
-         JOIN pg_roles r ON r.oid = p.proowner WHERE p.oid >= 16384 AND NOT r.rolsuper \
-         AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e') \
-         ORDER BY 1, 2 LIMIT 1",
-        &[tables.to_vec().into()],
-        |row| Ok((row.need(1)?, row.need(2)?)),
-    )?
-    .pop())
-}

@@ -6,7 +6,7 @@ use warden_core::isolation::{
     self as core, Action, Added, ForeignKey, ForeignKeys, Name, Rule, Side, Step, Template, TenantType,
 };
 
-use super::{facts, registry};
+use super::{facts, registry, trust};
 use crate::pg::catalog;
 use crate::pg::error::internal;
 use crate::pg::relation::Relation;
@@ -149,13 +149,17 @@ pub fn compose(pending: &Pending) -> Result<Vec<Change>> {
     // Names and keys that earlier changes of this plan give the parents: they are not in the catalogs yet.
     let mut planned: Vec<(pg_sys::Oid, core::Index)> = Vec::new();
     let all = of(pending.tables, Some(pending))?;
+    let mut changing = Vec::new();
     for found in &all {
         let is_kept = keeps(found.child, pending)? || keeps(found.parent, pending)?;
         if !found.key.crosses() || is_kept && !gives_tenancy(found, pending) {
             continue;
         }
         found.require_plain()?;
-        super::protect::refuse_untrusted(&[found.child, found.parent])?;
+        changing.push(found);
+    }
+    secure(&changing)?;
+    for found in changing {
         let schema = Relation::find(found.parent).ok_or_else(|| internal("a referenced table is gone"))?.schema;
         let mut indexes = facts::indexes(found.parent)?;
         let mut taken = facts::taken(schema)?;
@@ -220,13 +224,21 @@ pub fn keep(change: Change) -> Result<()> {
 /// Takes the tenant out of every key that begins or ends at one of the tables; keys that others refer to afterwards go
 /// with the table that they were added to.
 pub fn decompose(tables: &[pg_sys::Oid]) -> Result<()> {
-    for found in of(tables, None)? {
+    let all = of(tables, None)?;
+    let mut changing = Vec::new();
+    for found in &all {
+        let added = registry::lookup(found.child)?.map(|row| row.added.clone()).unwrap_or_default();
+        if added.foreign_keys.iter().any(|converted| converted.name == found.key.name) {
+            changing.push(found);
+        }
+    }
+    secure(&changing)?;
+    for found in changing {
         let Some(row) = registry::lookup(found.child)? else { continue };
         let mut added = row.added.clone();
         let Some(at) = added.foreign_keys.iter().position(|converted| converted.name == found.key.name) else {
             continue;
         };
-        super::protect::refuse_untrusted(&[found.child, found.parent])?;
         let converted = added.foreign_keys.remove(at);
         for step in core::decompose(&found.key, &converted) {
             spi::execute(&step.sql, &[])?;
@@ -234,6 +246,12 @@ pub fn decompose(tables: &[pg_sys::Oid]) -> Result<()> {
         registry::keep_added(found.child, &added)?;
     }
     Ok(())
+}
+
+/// All at once: locks are taken in one order.
+fn secure(keys: &[&Found]) -> Result<()> {
+    let ends: Vec<pg_sys::Oid> = keys.iter().flat_map(|found| [found.child, found.parent]).collect();
+    if ends.is_empty() { Ok(()) } else { trust::secure(&ends) }
 }
 
 /// Whether it is a key by which a child has its tenant.
@@ -250,7 +268,7 @@ fn keeps(table: pg_sys::Oid, pending: &Pending) -> Result<bool> {
 
 fn refuse_crossing(found: &Found) -> Result<()> {
     let Some(query) = core::crossing(&found.key) else { return Ok(()) };
-    let rows = facts::latest(&query, &[], |row| row.need::<i64>(1))?.pop().unwrap_or_default();
+    let rows = trust::count(&query, &[found.child, found.parent])?;
     if rows == 0 {
         return Ok(());
     }

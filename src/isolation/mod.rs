@@ -15,6 +15,7 @@ mod row;
 mod schema;
 mod template;
 mod truncate;
+mod trust;
 mod unprotect;
 
 use pgrx::pg_sys;

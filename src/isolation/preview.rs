@@ -8,7 +8,7 @@ use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::Step;
 
 use super::protect::{self, Request};
-use super::{child, facts, foreign_key, registry};
+use super::{child, facts, foreign_key, registry, trust};
 use crate::pg::error::answer;
 use crate::pg::role;
 use crate::pg::spi;
@@ -35,7 +35,7 @@ fn steps(request: &Request) -> Result<Vec<Step>> {
     }
     let family = facts::family(request.relation)?;
     protect::require_family(request, &family)?;
-    protect::refuse_untrusted(&family)?;
+    trust::secure(&family)?;
     let source = child::source(request)?;
     let missing = source.as_ref().and_then(|source| source.missing_column(&request.column));
     let prepared = protect::plan(request, &family, missing.as_ref())?;

@@ -9,7 +9,7 @@ use warden_core::isolation::{self as core, Above, Column, Options, Plan, Table, 
 
 use super::foreign_key::{self, Pending};
 use super::registry::{self, Protected};
-use super::{api, child, facts, guard, template, unprotect};
+use super::{api, child, facts, guard, template, trust, unprotect};
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice};
 use crate::pg::guc::PROTECT_SCAN_LIMIT;
@@ -178,7 +178,7 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
             unprotect::take_away(&own, false)?;
         }
     }
-    refuse_untrusted(family)?;
+    trust::secure(family)?;
     for table in family {
         guard::refuse_standing(*table)?;
         guard::refuse_published(*table, request.caller)?;
@@ -279,12 +279,12 @@ pub fn too_large(tables: &str, scans: usize) -> WardenError {
 
 fn refuse_nulls(prepared: &Prepared) -> Result<()> {
     let Some((column, _)) = &prepared.tenant else { return Ok(()) };
-    for (_, table, plan) in prepared.tables.iter().filter(|(.., plan)| plan.added.not_null) {
+    for (oid, table, plan) in prepared.tables.iter().filter(|(.., plan)| plan.added.not_null) {
         if plan.steps.iter().any(|step| step.sql.ends_with("SET NOT NULL") && !step.scans) {
             continue;
         }
         let query = format!("SELECT count(*) FROM ONLY {} t WHERE t.{} IS NULL", table.name, core::quote(column));
-        let nulls = facts::latest(&query, &[], |row| row.need::<i64>(1))?.pop().unwrap_or_default();
+        let nulls = trust::count(&query, &[*oid])?;
         if nulls > 0 {
             return Err(WardenError::new(SqlState::NotNullViolation, "the tenant column holds NULL")
                 .detail(format!("{nulls} rows of table {} are nobody's: their \"{column}\" is NULL.", table.name))
@@ -292,18 +292,6 @@ fn refuse_nulls(prepared: &Prepared) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// # Errors
-/// 42501 for an expression on the tables that would run a user's own function as the extension's owner.
-pub fn refuse_untrusted(tables: &[pg_sys::Oid]) -> Result<()> {
-    let Some((function, user)) = facts::untrusted_function(tables)? else { return Ok(()) };
-    Err(WardenError::new(
-        SqlState::InsufficientPrivilege,
-        "an expression on the table calls a function that is not trusted",
-    )
-    .detail(format!("Function {function}, which {user} uses, is owned neither by a superuser nor by an extension."))
-    .hint(format!("Drop what uses it, or approve it: ALTER FUNCTION {function} OWNER TO a superuser.")))
 }
 
 /// Executes the plans and enters the tables; what has been done, in words.

@@ -5,7 +5,7 @@ use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{self as core, Added};
 
 use super::registry::{self, Protected};
-use super::{api, facts, foreign_key, protect};
+use super::{api, facts, foreign_key, trust};
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice};
 use crate::pg::relation::{self, Relation};
@@ -46,7 +46,7 @@ fn unprotect(relation: Option<pg_sys::Oid>) {
 /// As the extension's owner. `keeps_column`: the tenant column that was added stays, for another protection to use.
 pub fn take_away(protected: &Protected, keeps_column: bool) -> Result<()> {
     let family = facts::lock_family(protected.relation)?;
-    protect::refuse_untrusted(&family)?;
+    trust::secure(&family)?;
     foreign_key::decompose(&family)?;
     // All facts before the first step: what a table loses, its children lose with it.
     let mut tables = Vec::new();

@@ -8,9 +8,20 @@ use super::utility::Statement;
 
 /// Locks a table against everybody until the transaction ends; `false` when it has gone meanwhile.
 pub fn lock(relation: pg_sys::Oid) -> bool {
+    lock_as(relation, pg_sys::AccessExclusiveLock)
+}
+
+/// Until the transaction ends, nobody gives the table an index, statistics, a constraint, a child or another
+/// definition: the weakest lock that all of these wait for. Readers and writers are not held up, so that a lock which
+/// a statement of ours takes afterwards is no deadlock with one who has read and is about to write.
+pub fn lock_definition(relation: pg_sys::Oid) -> bool {
+    lock_as(relation, pg_sys::ShareUpdateExclusiveLock)
+}
+
+fn lock_as(relation: pg_sys::Oid, mode: u32) -> bool {
     // SAFETY: inside a transaction; locking an OID that names nothing does no harm.
     unsafe {
-        pg_sys::LockRelationOid(relation, pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE);
+        pg_sys::LockRelationOid(relation, mode as pg_sys::LOCKMODE);
         pg_sys::SearchSysCacheExists(
             pg_sys::SysCacheIdentifier::RELOID as i32,
             relation.into(),
