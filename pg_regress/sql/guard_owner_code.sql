@@ -12,6 +12,7 @@ CREATE FUNCTION code.said(code.grade) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
 CREATE FUNCTION code.diff(int, int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'heard % %', $1, $2; RETURN ($1 - $2)::float8; END $$;
 CREATE DOMAIN code.word AS text CHECK (code.tap(value));
 CREATE DOMAIN code.short AS text CHECK (value <> '');
+CREATE DOMAIN code.aside AS text CHECK (value <> '');
 CREATE DOMAIN code.flag AS bool DEFAULT code.grab();
 CREATE TYPE code.pair AS (a int, b code.word);
 CREATE VIEW code.seen AS SELECT code.grab() AS x;
@@ -59,8 +60,14 @@ CREATE RULE told AS ON UPDATE TO code.exam DO ALSO SELECT x FROM code.seen;
 CREATE RULE told AS ON UPDATE TO code.exam DO ALSO SELECT FROM code.policed;
 CREATE RULE told AS ON UPDATE TO code.exam DO ALSO SELECT pg_notify('spy', new.body);
 CREATE RULE told AS ON UPDATE TO code.exam DO ALSO SELECT * FROM json_to_record(to_json(new)) AS r (body code.word);
-CREATE RULE quiet AS ON UPDATE TO code.exam DO ALSO SELECT lower(new.body::code.short) FROM code.grades;
-ALTER DOMAIN code.short ADD CHECK (code.tap(value));
+CREATE RULE quiet AS ON UPDATE TO code.exam DO ALSO SELECT lower(new.body::code.aside) FROM code.grades;
+ALTER DOMAIN code.aside ADD CHECK (code.tap(value));
+ALTER DOMAIN code.aside ADD CHECK (length(value) > 0);
+ALTER TABLE code.grades ENABLE ROW LEVEL SECURITY;
+CREATE POLICY told ON code.grades USING (code.grab());
+CREATE POLICY told ON code.grades USING (name ~ '^x');
+ALTER POLICY told ON code.grades USING (code.grab());
+CREATE RULE more AS ON UPDATE TO code.exam DO ALSO SELECT name FROM code.grades;
 -- foreign keys: NOT VALID, since the owner may read no row
 ALTER TABLE code.exam ADD CONSTRAINT same FOREIGN KEY (grade) REFERENCES code.sames (grade) NOT VALID;
 CREATE CAST (code.grade AS text) WITH FUNCTION code.said(code.grade) AS IMPLICIT;

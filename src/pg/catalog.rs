@@ -65,11 +65,6 @@ pub fn kind(relation: pg_sys::Oid) -> Option<char> {
     class(relation, |form| char::from(form.relkind.cast_unsigned()))
 }
 
-/// Whether row-level security is switched on for a relation.
-pub fn has_row_security(relation: pg_sys::Oid) -> bool {
-    class(relation, |form| form.relrowsecurity).unwrap_or_default()
-}
-
 /// The role that owns a type.
 pub fn type_owner(kind: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a syscache look-up inside a transaction; the tuple is released before the function ends.

@@ -41,7 +41,7 @@ pub fn trees<'a>(holder: &Holder, trees: impl IntoIterator<Item = &'a CStr>) -> 
     if holder.trusted {
         return Ok(());
     }
-    content.reads.iter().try_for_each(|read| relation_of(holder, *read))
+    relations(holder, content.reads)
 }
 
 /// # Errors
@@ -120,27 +120,47 @@ pub fn inside(start: &str, argument: pg_sys::Oid) -> Result<Vec<Inside>> {
     })
 }
 
-/// A view's owner, or a foreign table's, is who approves what a query of it runs; and so is the owner of a table with
-/// policies of its own.
-fn relation_of(holder: &Holder, read: pg_sys::Oid) -> Result<()> {
-    let runs = match catalog::kind(read) {
-        Some('v' | 'f') => true,
-        Some('r' | 'p') => catalog::has_row_security(read),
-        _ => false,
+/// A view's owner, or a foreign table's, is who approves what a query of it runs; a table's policies run as they are.
+fn relations(holder: &Holder, mut open: Vec<pg_sys::Oid>) -> Result<()> {
+    let mut seen: Vec<pg_sys::Oid> = vec![holder.relation];
+    while let Some(read) = open.pop() {
+        if calls::is_builtin(read) || seen.contains(&read) || registry::lookup(read)?.is_some() {
+            continue;
+        }
+        seen.push(read);
+        match catalog::kind(read) {
+            Some('v' | 'f') => view(holder, read)?,
+            Some('r' | 'p') => {
+                let policies = policies(read)?;
+                let content = calls::content(policies.iter().map(CString::as_c_str));
+                content.functions.iter().try_for_each(|function| function_of(holder, *function))?;
+                types(holder, &content.types)?;
+                open.extend(content.reads);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn view(holder: &Holder, read: pg_sys::Oid) -> Result<()> {
+    let Some(owner) = catalog::owner(read).filter(|owner| !function::approves(*owner, &APPROVING)) else {
+        return Ok(());
     };
-    if read == holder.relation || calls::is_builtin(read) || !runs || registry::lookup(read)?.is_some() {
-        return Ok(());
-    }
-    let Some(owner) = catalog::owner(read) else { return Ok(()) };
-    if function::approves(owner, &APPROVING) {
-        return Ok(());
-    }
-    Err(guard::refuse_relation(
-        &catalog::relation_name(holder.relation),
-        holder.name,
-        &catalog::relation_name(read),
-        &role::name(owner),
-    ))
+    let (relation, read) = (catalog::relation_name(holder.relation), catalog::relation_name(read));
+    Err(guard::refuse_relation(&relation, holder.name, &read, &role::name(owner)))
+}
+
+fn policies(relation: pg_sys::Oid) -> Result<Vec<CString>> {
+    let trees: Vec<String> = spi::as_owner(|| {
+        spi::read(
+            "SELECT t.tree FROM pg_policy p, unnest(ARRAY[p.polqual::text, p.polwithcheck::text]) t(tree) \
+             WHERE p.polrelid = $1 AND t.tree IS NOT NULL",
+            &[relation.into()],
+            |row| row.need(1),
+        )
+    })?;
+    trees.into_iter().map(|tree| CString::new(tree).map_err(internal)).collect()
 }
 
 /// A foreign key compares by operators and casts: both ends' values go through them.

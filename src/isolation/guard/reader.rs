@@ -246,10 +246,33 @@ pub fn policy(object: pg_sys::Oid) -> Result<()> {
     let found = tuple::row(tuple::POLICY, &[object.to_u32()], Sees::Now, |row| {
         Ok((row.oid(c"polrelid")?, row.name(c"polname")?, [row.tree(c"polqual")?, row.tree(c"polwithcheck")?]))
     })?;
-    match found {
-        Some((relation, name, trees)) if is_held(relation)? => expressions(relation, Reader::Policy, &name, &trees),
-        _ => Ok(()),
+    let Some((relation, name, trees)) = found else { return Ok(()) };
+    if registry::lookup(relation)?.is_none() {
+        return policy_beside(relation, &name, &trees);
     }
+    if is_held(relation)? { expressions(relation, Reader::Policy, &name, &trees) } else { Ok(()) }
+}
+
+/// A policy of a table that rules or policies of protected tables read.
+fn policy_beside(relation: pg_sys::Oid, name: &str, trees: &[Option<CString>]) -> Result<()> {
+    let readers: Vec<pg_sys::Oid> = spi::as_owner(|| {
+        spi::read(
+            "SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid \
+               WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 \
+             UNION SELECT p.polrelid FROM pg_depend d JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid \
+               WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 ORDER BY 1",
+            &[relation.into()],
+            |row| row.need(1),
+        )
+    })?;
+    let name = format!("policy \"{name}\" of {}, for a rule or policy", catalog::relation_name(relation));
+    for reader in readers {
+        if is_held(reader)? {
+            let holder = Holder { relation: reader, name: &name, trusted: false };
+            approval::trees(&holder, trees.iter().flatten().map(CString::as_c_str))?;
+        }
+    }
+    Ok(())
 }
 
 /// A trigger's function is approved by its owner, whoever makes the trigger: or its body could change later.
