@@ -114,6 +114,21 @@ ALTER TABLE code.exam DROP CONSTRAINT approved;
 DROP TRIGGER approved ON code.exam;
 ALTER FUNCTION public.approved() OWNER TO dba;
 REVOKE CREATE ON SCHEMA public FROM dba;
+-- nor does one that a type calls
+RESET SESSION AUTHORIZATION;
+CREATE FUNCTION public.approved_diff(int, int) RETURNS float8 IMMUTABLE LANGUAGE sql RETURN ($1 - $2)::float8;
+CREATE FUNCTION public.approved_check() RETURNS bool IMMUTABLE LEAKPROOF LANGUAGE sql RETURN true;
+SET SESSION AUTHORIZATION dba;
+CREATE TYPE code.approved_span AS RANGE (subtype = int, subtype_diff = public.approved_diff);
+CREATE DOMAIN code.approved_word AS text CHECK (public.approved_check());
+ALTER TABLE code.exam ADD COLUMN spans code.approved_span[], ADD COLUMN approved code.approved_word;
+RESET SESSION AUTHORIZATION;
+GRANT CREATE ON SCHEMA public TO dba;
+ALTER FUNCTION public.approved_diff(int, int) OWNER TO dba;
+ALTER FUNCTION public.approved_check() OWNER TO dba;
+ALTER TABLE code.exam DROP COLUMN spans;
+ALTER FUNCTION public.approved_diff(int, int) OWNER TO dba;
+REVOKE CREATE ON SCHEMA public FROM dba;
 -- what stood before
 SET SESSION AUTHORIZATION dba;
 CREATE TABLE code.late (id int PRIMARY KEY, tenant_id uuid, body text DEFAULT 'x', grade code.grade);
@@ -149,3 +164,4 @@ SET SESSION AUTHORIZATION dba;
 CREATE TRIGGER told AFTER INSERT ON code.exam FOR EACH ROW EXECUTE FUNCTION code.triggered_change_notification();
 RESET SESSION AUTHORIZATION;
 DROP SCHEMA code CASCADE;
+DROP FUNCTION public.approved_diff(int, int), public.approved_check();

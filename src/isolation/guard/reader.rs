@@ -340,7 +340,13 @@ pub fn function_altered(function: pg_sys::Oid) -> Result<()> {
         return Ok(());
     }
     let was_approved = function::owner(function).is_some_and(|old| function::approves(old, &APPROVING));
-    for (relation, holder, is_always_held) in callers(function)? {
+    let mut callers = callers(function)?;
+    if was_approved {
+        for (kind, name) in calling_types(function)? {
+            callers.extend(users_of(kind)?.into_iter().map(|relation| (relation, name.clone(), false)));
+        }
+    }
+    for (relation, holder, is_always_held) in callers {
         // The expressions of those with trust may call whatever they like.
         if registry::lookup(relation)?.is_some() && (is_always_held || was_approved) {
             let relation = catalog::relation_name(relation);
@@ -374,6 +380,23 @@ fn callers(function: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String, bool)>> {
              ORDER BY 1, 2",
             &[function.into()],
             |row| Ok((row.need(1)?, row.need(2)?, row.need(3)?)),
+        )
+    })
+}
+
+/// The domains and range types that call a function.
+fn calling_types(function: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String)>> {
+    spi::as_owner(|| {
+        spi::read(
+            "WITH called(class, oid) AS (SELECT 'pg_proc'::regclass, $1 \
+               UNION ALL SELECT 'pg_operator'::regclass, o.oid FROM pg_operator o WHERE o.oprcode = $1) \
+             SELECT y.oid, format('column of type %s', format_type(y.oid, NULL)) FROM called c \
+               JOIN pg_depend d ON d.refclassid = c.class AND d.refobjid = c.oid \
+               JOIN pg_type y ON y.oid = CASE d.classid WHEN 'pg_type'::regclass THEN d.objid WHEN 'pg_constraint'::regclass \
+                 THEN (SELECT k.contypid FROM pg_constraint k WHERE k.oid = d.objid) END \
+             WHERE y.typtype IN ('d', 'r') GROUP BY 1 ORDER BY 1",
+            &[function.into()],
+            |row| Ok((row.need(1)?, row.need(2)?)),
         )
     })
 }
