@@ -97,6 +97,23 @@ SELECT warden.protect('elev.note');
 CREATE INDEX note_code ON elev.note_1 ((elev.code(1)));
 SELECT warden.protect('elev.subject');
 
+-- what a trigger hangs on while a child gets its tenants
+CREATE TABLE elev.owner (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+INSERT INTO elev.owner VALUES (1, '00000000-0000-0000-0000-000000000001');
+CREATE TABLE elev.owned (id int, owner int REFERENCES elev.owner) PARTITION BY RANGE (id);
+CREATE TABLE elev.owned_1 PARTITION OF elev.owned FOR VALUES FROM (0) TO (1000);
+CREATE TABLE elev.owned_2 PARTITION OF elev.owned FOR VALUES FROM (1000) TO (2000);
+INSERT INTO elev.owned VALUES (1, 1);
+CREATE FUNCTION elev.hang() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+    EXECUTE 'CREATE INDEX owned_code ON elev.owned_2 ((elev.code(1)))';
+    RETURN NEW;
+END$$;
+CREATE TRIGGER hang BEFORE UPDATE ON elev.owned_1 FOR EACH ROW EXECUTE FUNCTION elev.hang();
+SELECT warden.protect('elev.owner');
+\set VERBOSITY terse
+SELECT warden.protect('elev.owned', 'child');
+\set VERBOSITY sqlstate
+
 -- a partition that comes later, a schema's rule
 CREATE TABLE elev.course_2 (id int NOT NULL, tenant_id uuid NOT NULL);
 CREATE INDEX course_2_code ON elev.course_2 ((elev.code(1)));

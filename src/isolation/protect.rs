@@ -179,11 +179,12 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
         }
     }
     trust::secure(family)?;
+    // It runs the owner's triggers: what they have left is among what stands.
+    let source = child::complete(request)?;
     for table in family {
         guard::refuse_standing(*table)?;
         guard::refuse_published(*table, request.caller)?;
     }
-    let source = child::complete(request)?;
     let mut prepared = plan(request, family, None)?;
     if has_added_column || source.is_some_and(|source| source.adds_column) {
         prepared.tables.iter_mut().for_each(|(_, _, plan)| plan.added.column = true);
