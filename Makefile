@@ -5,13 +5,14 @@ SAMPLE_DATA ?=
 BENCH ?=
 export PG_CONFIG SAMPLE_DATA
 
-.PHONY: help demo demo-psql test install bench lint clean
+.PHONY: help demo demo-psql test install uninstall bench lint clean
 
 help:
 	@echo 'make demo        the story: an examination platform becomes a multi-tenant one (SAMPLE_DATA=<folder> loads the OULAD files)'
 	@echo 'make demo-psql   the same world, and a psql prompt in it as the application'
 	@echo 'make test        lint, unit tests, pg_regress, client tests'
 	@echo 'make install     build and install into the server of PG_CONFIG=<path> (default: the one found)'
+	@echo 'make uninstall   remove the files that make install has put there, and say which'
 	@echo 'make bench       ours beside the alternative, under 15 minutes (BENCH=--quick: under 2, to try it out)'
 	@echo 'make lint        fmt, clippy, cargo deny'
 
@@ -26,6 +27,10 @@ test:
 
 install:
 	@scripts/install
+	@echo "== next: shared_preload_libraries = 'pg_warden', restart, CREATE EXTENSION pg_warden" >&2
+
+uninstall:
+	@scripts/uninstall
 
 bench:
 	@scripts/bench $(BENCH)

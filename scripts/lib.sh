@@ -21,8 +21,10 @@ as_root() {
 can_be_root() { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1; }
 
 pg_major() { "$1" --version | sed -nE 's/^PostgreSQL ([0-9]+).*/\1/p'; }
-has_headers() { [ -f "$("$1" --includedir-server 2>/dev/null)/postgres.h" ]; }
-has_server() { [ -x "$("$1" --bindir 2>/dev/null)/postgres" ]; }
+headers_of() { echo "$("$1" --includedir-server 2>/dev/null || true)/postgres.h"; }
+server_of() { echo "$("$1" --bindir 2>/dev/null || true)/postgres"; }
+has_headers() { [ -f "$(headers_of "$1")" ]; }
+has_server() { [ -x "$(server_of "$1")" ]; }
 is_supported() { case " $SUPPORTED_MAJORS " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 # Sets PG_CONFIG to an installation that one can build for and run, unless the caller named one. Fails when there is none.
@@ -40,13 +42,18 @@ find_pg_config() {
     return 1
 }
 
+require_program() {
+    { [ -x "$PG_CONFIG" ] && [ ! -d "$PG_CONFIG" ]; } ||
+        die "$PG_CONFIG: no such program" "PG_CONFIG must name the pg_config of a PostgreSQL server."
+}
+
 require_pg_config() {
     find_pg_config || die "no PostgreSQL found" "Name one: make ... PG_CONFIG=/path/to/pg_config"
-    [ -x "$PG_CONFIG" ] || die "$PG_CONFIG: no such program" "PG_CONFIG must name the pg_config of a PostgreSQL server."
+    require_program
     PG_MAJOR=$(pg_major "$PG_CONFIG")
     [ -n "$PG_MAJOR" ] || die "$PG_CONFIG --version does not name a PostgreSQL version"
     is_supported "$PG_MAJOR" || die "PostgreSQL $PG_MAJOR is not supported" "Supported: 15, 16, 17, 18; PG_CONFIG is $PG_CONFIG."
-    has_headers "$PG_CONFIG" || die "the server headers of PostgreSQL $PG_MAJOR are missing" "Looked for $("$PG_CONFIG" --includedir-server)/postgres.h."
+    has_headers "$PG_CONFIG" || die "the server headers of PostgreSQL $PG_MAJOR are missing" "Looked for $(headers_of "$PG_CONFIG")."
 }
 
 # cargo for the extension itself: pgrx looks up the server in these two variables.

@@ -2,6 +2,8 @@
 
 CREATE TABLE warden.issuer_registry (
     issuer text COLLATE "C" PRIMARY KEY,
+    -- New with every add_issuer: what an issuer of the same name signed before is not trusted again.
+    registration uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
     jwks text NOT NULL,
     audience text,
     options jsonb NOT NULL,
@@ -22,6 +24,11 @@ CREATE TABLE warden.session_registry (
     tenant uuid NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     issuer text COLLATE "C" NOT NULL,
+    registration uuid NOT NULL,
+    -- The thumbprint (RFC 7638) of the key that signed the token.
+    key text COLLATE "C" NOT NULL,
+    -- The token's own session, whose revocation ends this one too.
+    sid text COLLATE "C",
     -- Where the issuer names the role; NULL: the member's role counts.
     claim_tier smallint CHECK (claim_tier BETWEEN 1 AND 4),
     claims text,
@@ -39,8 +46,9 @@ CREATE TABLE warden.revocation_registry (
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('session', 'user', 'tenant')),
     tenant uuid,
     subject text COLLATE "C" NOT NULL,
+    by_officer boolean NOT NULL,
     revoked_at timestamptz NOT NULL,
-    UNIQUE NULLS NOT DISTINCT (kind, tenant, subject)
+    UNIQUE NULLS NOT DISTINCT (kind, tenant, subject, by_officer)
 );
 REVOKE ALL ON warden.revocation_registry FROM PUBLIC;
 ALTER TABLE warden.revocation_registry ENABLE ROW LEVEL SECURITY;
@@ -253,7 +261,7 @@ CREATE VIEW warden.sessions WITH (security_barrier) AS
     )
     SELECT v.id, v.tenant, v.user_id, v.issuer, v.opened_at, v.expires_at, v.last_used_at,
         CASE WHEN EXISTS (SELECT FROM warden.revocation_registry r WHERE
-                (r.kind = 'session' AND r.subject = v.id::text AND (r.tenant = v.tenant OR r.tenant IS NULL))
+                (r.kind = 'session' AND r.subject IN (v.id::text, v.sid) AND (r.tenant = v.tenant OR r.tenant IS NULL))
                 OR (r.kind = 'user' AND r.tenant = v.tenant AND r.subject = v.user_id AND r.revoked_at >= date_trunc('second', v.opened_at))
                 OR (r.kind = 'tenant' AND r.tenant = v.tenant AND r.revoked_at >= date_trunc('second', v.opened_at))) THEN 'revoked'
             WHEN v.expires_at <= clock_timestamp() THEN 'expired' ELSE 'open' END AS state

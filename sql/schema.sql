@@ -38,8 +38,8 @@ BEGIN
 END
 $$;
 COMMENT ON ROLE warden_admin IS 'pg_warden: security officer (tenants, issuers, policies)';
-COMMENT ON ROLE warden_operator IS 'pg_warden: platform staff, who see content only by a tenant''s approval';
-COMMENT ON ROLE warden_auditor IS 'pg_warden: reads every tenant''s metadata and reports, never content';
+COMMENT ON ROLE warden_operator IS 'pg_warden: reserved for platform staff; may nothing of its own yet';
+COMMENT ON ROLE warden_auditor IS 'pg_warden: reads tenants, members, issuers, sessions and coverage of the whole platform, never content';
 COMMENT ON ROLE warden_broker IS 'pg_warden: an application server trusted to name the user itself';
 COMMENT ON ROLE warden_migrator IS 'pg_warden: deploy role, whose code on its own protected tables is trusted with content';
 

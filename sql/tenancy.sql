@@ -15,14 +15,15 @@ CREATE TABLE warden.tenant_registry (
     state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'closed')),
     state_reason text,
     state_changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    members_changed_at timestamptz
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 -- Ids, external ids and slugs are one namespace: each word names one tenant.
 CREATE TABLE warden.tenant_name (
     name text COLLATE "C" PRIMARY KEY,
-    tenant uuid NOT NULL
+    tenant uuid NOT NULL,
+    -- On the row of the id: members of one tenant are changed one at a time.
+    members_changed_at timestamptz
 );
 CREATE INDEX tenant_name_tenant ON warden.tenant_name (tenant);
 

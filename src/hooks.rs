@@ -2,9 +2,10 @@
 
 use warden_core::error::Result;
 
-use crate::identity::{literal, run, session, slot};
+use crate::identity::{leftovers, literal, run, session, slot};
 use crate::isolation;
 use crate::pg::analyze::AnalyzedQuery;
+use crate::pg::force;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
 use crate::pg::utility::{Statement, Verdict};
@@ -31,7 +32,7 @@ pub fn init() {
 
 fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
     literal::query_analyzed(query)?;
-    session::query_analyzed(query)
+    leftovers::query_analyzed(query)
 }
 
 fn statement_starts(statement: &Statement) -> Result<Verdict> {
@@ -39,7 +40,7 @@ fn statement_starts(statement: &Statement) -> Result<Verdict> {
     if is_binary_upgrade() {
         return Ok(Verdict::Run);
     }
-    if session::statement_starts(statement)? == Verdict::Done {
+    if leftovers::statement_starts(statement)? == Verdict::Done {
         return Ok(Verdict::Done);
     }
     role_guard::statement_starts(statement)?;
@@ -52,7 +53,7 @@ fn statement_done(statement: &Statement) -> Result<()> {
     if is_binary_upgrade() {
         return Ok(());
     }
-    session::statement_done(statement)?;
+    leftovers::statement_done(statement)?;
     isolation::statement_done(statement)?;
     worker::statement_done(statement)
 }
@@ -61,7 +62,7 @@ fn object(event: &ObjectEvent) -> Result<()> {
     if is_binary_upgrade() {
         return Ok(());
     }
-    session::object(event)?;
+    leftovers::object(event)?;
     isolation::object(event)?;
     worker::object(event)
 }
@@ -70,14 +71,18 @@ fn before_commit() -> Result<()> {
     if is_binary_upgrade() {
         return Ok(());
     }
-    session::before_commit()?;
+    leftovers::before_commit()?;
     isolation::before_commit()
 }
 
 fn transaction_ended(committed: bool) {
+    if !committed {
+        session::rolled_back();
+    }
     slot::transaction_ended();
-    session::transaction_ended();
+    leftovers::transaction_ended();
     run::transaction_ended();
+    force::transaction_ended();
     isolation::transaction_ended();
     worker::transaction_ended(committed);
 }
@@ -89,8 +94,9 @@ fn savepoint_released(own: SubTransaction, parent: SubTransaction) {
 
 fn savepoint_rolled_back(own: SubTransaction) {
     if slot::savepoint_rolled_back(own) {
-        session::login_rolled_back();
+        leftovers::login_rolled_back();
     }
-    session::savepoint_rolled_back();
+    session::rolled_back();
+    leftovers::savepoint_rolled_back();
     run::savepoint_rolled_back(own);
 }

@@ -22,7 +22,8 @@ use world::World;
 fn main() -> ExitCode {
     let mut teller = Teller::new();
     match run(&mut teller) {
-        Ok(()) => teller.verdict(),
+        Ok(Told::Story) => teller.verdict(),
+        Ok(Told::Nothing) => teller.farewell(),
         Err(error) => {
             teller.stopped(&error);
             ExitCode::FAILURE
@@ -30,7 +31,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(teller: &mut Teller) -> Result<()> {
+/// What has been shown: the whole story, or the world that it happens in.
+enum Told {
+    Story,
+    Nothing,
+}
+
+fn run(teller: &mut Teller) -> Result<Told> {
     let prompt = match env::args().nth(1).as_deref() {
         None => false,
         Some("--psql") => true,
@@ -39,13 +46,13 @@ fn run(teller: &mut Teller) -> Result<()> {
     let sample = sample()?;
     let mut world = World::build(teller, sample)?;
     if prompt {
-        return prompt::open(&world);
+        return prompt::open(&world).map(|()| Told::Nothing);
     }
     story::tell(teller, &mut world)?;
     teller.chapter("The end");
     teller.note("The server is stopped and its folder removed. To try it yourself, in the same world:");
     teller.sql("make demo-psql");
-    Ok(())
+    Ok(Told::Story)
 }
 
 fn sample() -> Result<Sample> {

@@ -2,11 +2,12 @@
 
 use std::{fs, io::Write, process::Command};
 
-use warden_lab::{Error, Result};
+use warden_lab::{
+    Error, Result,
+    sample::{ROLE_LABELS, STAFF},
+};
 
 use crate::world::World;
-
-const ROLES: [&str; 4] = ["director", "instructor", "proctor", "student"];
 
 pub fn open(world: &World) -> Result<()> {
     let cluster = &world.lab.cluster;
@@ -33,18 +34,19 @@ fn startup(world: &World) -> Result<String> {
     let mut text = String::from("\\set QUIET on\n\\pset null '(null)'\n\\set PROMPT1 'app %R%x%# '\n");
     let mut names = Vec::new();
     for (number, (institution, _)) in world.institutions().enumerate().take(2) {
-        for role in ROLES {
+        // Each token's variable says the role that it opens, and not the title of the member.
+        for (role, title) in ROLE_LABELS.iter().zip(STAFF.into_iter().chain(["student"])) {
             let name = format!("{}_{role}", institution.slug.replace('-', "_"));
             let token = world
                 .lab
-                .token_for(&world.member(number, role)?)
+                .token_for(&world.member(number, title)?)
                 .ttl(std::time::Duration::from_secs(12 * 60 * 60))
                 .sign();
             text.push_str(&format!("\\set {name} '{token}'\n"));
             names.push(name);
         }
     }
-    let (one, two) = names.split_at(ROLES.len());
+    let (one, two) = names.split_at(ROLE_LABELS.len());
     let [instructor, student] = [1, 3].map(|role| one.get(role).cloned().unwrap_or_default());
     let other = two.first().cloned().unwrap_or_default();
     let probes = &world.sample.probes;
@@ -58,8 +60,10 @@ fn startup(world: &World) -> Result<String> {
         format!("  BEGIN; SELECT warden.login(:'{instructor}'); SELECT * FROM warden.whoami();"),
         format!("  {};   -- no WHERE: its own rows", probes.forgotten_where),
         format!("  SELECT warden.login(:'{other}');   -- a second login; then ROLLBACK;"),
-        format!("  BEGIN; SELECT warden.login(:'{student}'); {};", probes.instructor_write),
-        "Also: SET warden.context, RESET ALL, set_config, \\d+ exam.*, or \\c - dba (owns the tables), \\c - officer (warden_admin).".into(),
+        format!("  BEGIN; SELECT warden.login(:'{student}');"),
+        format!("  {};", probes.instructor_write),
+        "Also: SET warden.context, RESET ALL, set_config, \\d+ exam.*;".into(),
+        "or \\c - dba (owns the tables), \\c - officer (warden_admin), \\c - app_broker (warden_broker).".into(),
         "\\q stops the server and removes everything.".into(),
         String::new(),
     ];

@@ -112,7 +112,9 @@ fn an_injection(teller: &mut Teller, world: &World) -> Result<()> {
         ),
         ("another role", "SET ROLE officer".into(), Outcome::Refused(DENIED)),
     ];
-    teller.note("By a student of the first institution, with a stolen, valid token of a director of the second.");
+    teller.note(
+        "By a student of the first institution, with a stolen, valid token of an institution_admin of the second.",
+    );
     let mut client = world.lab.connect("app")?;
     for (what, statement, outcome) in attempts {
         teller.sql(&format!("{};", statement.replace(&stolen, "stolen token")));
@@ -179,7 +181,7 @@ fn who_may_do_what(teller: &mut Teller, world: &World) -> Result<()> {
     if let Some(rewriting) = probes.append_only {
         teller.sql(&format!("{rewriting};"));
         let director = world.member(0, "director")?;
-        shown(teller, "what is only ever appended to stays, even for the director", || {
+        shown(teller, "what is only ever appended to stays, even for the institution_admin", || {
             refused(world.lab.as_tenant(&director, |tx| Ok(tx.execute(rewriting, &[])?)), DENIED)
         });
     }

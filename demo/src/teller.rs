@@ -11,6 +11,8 @@ use warden_lab::{Error, Refusal, Result};
 
 /// Where a step's time stands.
 const TIME_COLUMN: usize = 100;
+/// No line is wider, but one that is a single word.
+const WIDTH: usize = 120;
 
 pub struct Teller {
     colour: bool,
@@ -41,21 +43,21 @@ impl Teller {
     }
 
     pub fn note(&self, text: &str) {
-        self.line(&format!("   {text}"));
+        self.lines("   ", text, None);
     }
 
     pub fn sql(&self, statement: &str) {
         for line in statement.lines() {
-            self.line(&self.paint(Style::Dim, &format!("     {line}")));
+            self.lines("     ", line, Some(Style::Dim));
         }
     }
 
     /// What PostgreSQL said, as psql shows it.
     pub fn refusal(&self, refusal: &Refusal) {
-        self.line(&format!("     ERROR:  {}: {}", refusal.code, refusal.message));
+        self.lines("     ", &format!("ERROR:  {}: {}", refusal.code, refusal.message), None);
         for (word, text) in [("DETAIL", &refusal.detail), ("HINT", &refusal.hint)] {
             if let Some(text) = text {
-                self.line(&format!("     {word}:  {text}"));
+                self.lines("     ", &format!("{word}:  {text}"), None);
             }
         }
     }
@@ -123,6 +125,15 @@ impl Teller {
         ExitCode::FAILURE
     }
 
+    /// After the prompt: what the user has tried there is the user's to judge.
+    pub fn farewell(&self) -> ExitCode {
+        if !self.wrong.is_empty() {
+            return self.verdict();
+        }
+        self.line("The server is stopped and its folder removed.");
+        ExitCode::SUCCESS
+    }
+
     pub fn stopped(&self, error: &Error) {
         self.line(&format!("\n{} the demo cannot go on: {error}", self.paint(Style::Bad, "✗")));
     }
@@ -137,7 +148,14 @@ impl Teller {
         let time = format!("{:>8}", readable(time));
         self.line(&format!("   {mark} {text}{gap}{}", self.paint(Style::Dim, &time)));
         if let Some(outcome) = below {
-            self.line(&format!("     {outcome}"));
+            self.lines("     ", outcome, None);
+        }
+    }
+
+    /// Text that is broken between words where it is too wide, and then goes on a little further in.
+    fn lines(&self, indent: &str, text: &str, style: Option<Style>) {
+        for line in wrapped(indent, text, WIDTH) {
+            self.line(&style.map_or(line.clone(), |style| self.paint(style, &line)));
         }
     }
 
@@ -182,13 +200,44 @@ fn readable(time: Duration) -> String {
     }
 }
 
+fn wrapped(indent: &str, text: &str, limit: usize) -> Vec<String> {
+    let whole = format!("{indent}{text}");
+    if width(&whole) <= limit {
+        return vec![whole];
+    }
+    // The text's own indentation stays.
+    let depth = width(&whole) - width(whole.trim_start());
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(depth);
+    for word in whole.split_whitespace() {
+        let is_begun = !line.trim().is_empty();
+        if is_begun && width(&line) + 1 + width(word) > limit {
+            lines.push(std::mem::replace(&mut line, format!("{}{word}", " ".repeat(depth + 4))));
+            continue;
+        }
+        if is_begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
 fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::{thousands, wrapped};
+
+    #[test]
+    fn lines_are_broken_between_words_and_keep_their_indentation() {
+        assert_eq!(wrapped("  ", "one two", 9), ["  one two"]);
+        assert_eq!(wrapped("  ", "  one two three", 12), ["    one two", "        three"]);
+        assert_eq!(wrapped("", "a_word_that_is_too_wide", 10), ["a_word_that_is_too_wide"]);
+    }
 
     #[test]
     fn thousands_are_grouped_from_the_right() {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use warden_lab::{
     Cluster, Error, Lab, Member, OFFICER, OWNER, Result, Uuid,
+    postgres::Client,
     sample::{Institution, ROLE_LABELS, Sample, rename_roles},
 };
 
-use crate::teller::{Teller, counted, thousands};
+use crate::teller::{Teller, thousands};
 
 pub struct World {
     pub lab: Lab,
@@ -82,25 +83,22 @@ impl World {
 
     fn protect(&self, teller: &mut Teller) -> Result<()> {
         teller.chapter("Protected in a few calls, by the tables' owner");
-        let (mut owner, notices) = self.lab.cluster.connect_with_notices(OWNER, "postgres")?;
-        let mut said = BTreeSet::new();
+        let mut owner = self.lab.connect(OWNER)?;
+        let plain = foreign_keys(&mut owner)?;
         for table in &self.sample.tables {
             let call = table.protection.call(table.name);
             teller.sql(&format!("{};", call.replace(", options => ", ",\n                      options => ")));
-            let done = teller.must(table.name, || {
+            teller.must(table.name, || {
                 owner.batch_execute(&call)?;
-                let done: Vec<String> = notices.take().iter().map(|notice| notice.message().to_owned()).collect();
-                let outcome =
-                    format!("template {}, {}", table.protection.template, counted(done.len() as i64, "change"));
-                Ok((done, outcome))
+                Ok(((), format!("protected with the template {}", table.protection.template)))
             })?;
-            said.extend(done.into_iter().filter(|line| line.contains("foreign key")));
         }
-        if !said.is_empty() {
+        let carrying: Vec<_> = foreign_keys(&mut owner)?.difference(&plain).cloned().collect();
+        if !carrying.is_empty() {
             teller.note("Foreign keys now hold the tenant as well, so that no reference leaves its institution:");
         }
-        for line in said {
-            teller.sql(&line);
+        for (name, columns) in carrying {
+            teller.sql(&format!("{name} → ({columns})"));
         }
         teller.check("coverage", || {
             let (protected, problems) = self.coverage()?;
@@ -127,6 +125,16 @@ impl World {
         });
         Ok((protected, problems.collect()))
     }
+}
+
+/// Each foreign key of the platform with the columns that it refers by.
+fn foreign_keys(client: &mut Client) -> Result<BTreeSet<(String, String)>> {
+    let query = "SELECT c.conname::text, string_agg(a.attname, ', ' ORDER BY k.position)
+        FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(number, position), pg_attribute a
+        WHERE c.contype = 'f' AND c.conparentid = 0 AND c.connamespace = 'exam'::regnamespace
+            AND a.attrelid = c.conrelid AND a.attnum = k.number
+        GROUP BY c.oid, c.conname";
+    Ok(client.query(query, &[])?.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Without protection: what one forgotten WHERE shows.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use pgrx::JsonB;
 use sha2::{Digest, Sha256};
 use warden_core::error::Result;
-use warden_core::identity::context::Pass;
+use warden_core::identity::context::{Pass, Trust};
 use warden_core::identity::{Issuer, IssuerOptions, KeySet, Token, Verified, duration, error};
 
 use super::literal;
@@ -23,7 +23,7 @@ type Fingerprint = [u8; 32];
 
 #[derive(Default)]
 struct Memory {
-    issuers: HashMap<String, Rc<Issuer>>,
+    issuers: HashMap<String, Rc<Registered>>,
     tokens: HashMap<Fingerprint, Rc<Known>>,
     oldest: VecDeque<Fingerprint>,
 }
@@ -32,26 +32,41 @@ thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
+/// An issuer as it is registered.
+pub struct Registered {
+    pub issuer: Issuer,
+    /// In text; new with every `add_issuer`.
+    pub registration: String,
+    pub id: pgrx::Uuid,
+}
+
+/// Whether what a credential stands on is still there: the registration of its issuer, and the key that signed.
+pub fn stands(trust: &Trust) -> Result<bool> {
+    let found = issuer(&trust.issuer)?;
+    Ok(found.is_some_and(|found| found.registration == trust.registration && found.issuer.keys.holds(&trust.key)))
+}
+
 /// The issuer of that name, `None` where there is none (any more).
-pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
+pub fn issuer(name: &str) -> Result<Option<Rc<Registered>>> {
     forget_stale();
     if let Some(issuer) = MEMORY.with_borrow(|memory| memory.issuers.get(name).cloned()) {
         return Ok(Some(issuer));
     }
     let found = directory::look_up(
         Registry::Issuer,
-        "SELECT i.jwks, i.audience, i.options FROM warden.issuer_registry i WHERE i.issuer = $1",
+        "SELECT i.jwks, i.audience, i.options, i.registration FROM warden.issuer_registry i WHERE i.issuer = $1",
         &[name.into()],
-        |row| Ok((row.need::<String>(1)?, row.get::<String>(2)?, row.need::<JsonB>(3)?)),
+        |row| Ok((row.need::<String>(1)?, row.get::<String>(2)?, row.need::<JsonB>(3)?, row.need::<pgrx::Uuid>(4)?)),
     )?
     .pop();
-    let Some((jwks, audience, options)) = found else { return Ok(None) };
-    let issuer = Rc::new(Issuer {
+    let Some((jwks, audience, options, registration)) = found else { return Ok(None) };
+    let issuer = Issuer {
         name: name.to_owned(),
         audience,
         keys: KeySet::parse(&jwks)?.0,
         options: IssuerOptions::parse(&options.0.to_string(), duration::seconds)?,
-    });
+    };
+    let issuer = Rc::new(Registered { issuer, registration: registration.to_string(), id: registration });
     MEMORY.with_borrow_mut(|memory| memory.issuers.insert(name.to_owned(), issuer.clone()));
     Ok(Some(issuer))
 }
@@ -59,7 +74,7 @@ pub fn issuer(name: &str) -> Result<Option<Rc<Issuer>>> {
 /// A token that this backend has verified, with what it opened last.
 pub struct Known {
     pub verified: Verified,
-    pub issuer: Rc<Issuer>,
+    pub registered: Rc<Registered>,
     opens: RefCell<Option<Opens>>,
 }
 
@@ -70,6 +85,14 @@ struct Opens {
 }
 
 impl Known {
+    pub fn trust(&self) -> Trust {
+        Trust {
+            registration: self.registered.registration.clone(),
+            key: self.verified.key.clone(),
+            issuer: self.registered.issuer.name.clone(),
+        }
+    }
+
     /// What it opened in this epoch, for a context that ends then.
     pub fn pass(&self, epoch: u64, ends: i64) -> Option<Rc<Pass>> {
         let opens = self.opens.borrow();
@@ -96,10 +119,10 @@ pub fn verified(token: &str) -> Result<(Rc<Known>, i64)> {
         return Ok((known, ends));
     }
     let token = Token::parse(token)?;
-    let issuer = issuer(token.issuer())?.ok_or_else(error::unknown_issuer)?;
-    let verified = token.verify(&issuer, now)?;
+    let registered = issuer(token.issuer())?.ok_or_else(error::unknown_issuer)?;
+    let verified = token.verify(&registered.issuer, now)?;
     let ends = verified.expires_at;
-    let known = Rc::new(Known { verified, issuer, opens: RefCell::new(None) });
+    let known = Rc::new(Known { verified, registered, opens: RefCell::new(None) });
     MEMORY.with_borrow_mut(|memory| {
         while memory.oldest.len() >= MOST_TOKENS {
             if let Some(gone) = memory.oldest.pop_front() {

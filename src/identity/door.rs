@@ -8,6 +8,7 @@ use warden_core::identity::context::{Context, Door, Pass};
 use warden_core::identity::{Issuer, RoleFrom, Verified};
 use warden_core::tenancy::{TenantId, Tier, UserId};
 
+use super::cache::Known;
 use super::{cache, revocation, slot};
 use crate::pg::cache as judged;
 use crate::pg::error::answer;
@@ -37,8 +38,8 @@ fn admit(token: &str, picked: Option<TenantId>) -> Result<Rc<Pass>> {
     {
         return Ok(pass);
     }
-    let pass = Rc::new(slot::pass(enter(&known.verified, &known.issuer, picked, ends)?)?);
-    if picked.is_none() && known.issuer.options.database_roles.is_none() {
+    let pass = Rc::new(slot::pass(enter(&known, picked, ends)?)?);
+    if picked.is_none() && known.registered.issuer.options.database_roles.is_none() {
         known.keep(epoch, ends, pass.clone());
     }
     Ok(pass)
@@ -90,7 +91,7 @@ fn assume(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>)
             tier,
             labels,
             session: None,
-            issuer: None,
+            trust: None,
             expires_at: None,
             issued_at: crate::pg::time::unix_seconds(),
             claims: None,
@@ -127,7 +128,8 @@ pub fn refuse_exempt() -> Result<()> {
 }
 
 /// The context that a verified token opens.
-pub fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, ends: i64) -> Result<Context> {
+pub fn enter(known: &Known, picked: Option<TenantId>, ends: i64) -> Result<Context> {
+    let (verified, issuer) = (&known.verified, &known.registered.issuer);
     if let Some(roles) = &issuer.options.database_roles
         && !roles.contains(&role::name(role::current()))
     {
@@ -163,7 +165,7 @@ pub fn enter(verified: &Verified, issuer: &Issuer, picked: Option<TenantId>, end
         tier,
         labels,
         session: verified.session.clone(),
-        issuer: Some(issuer.name.clone()),
+        trust: Some(known.trust()),
         expires_at: Some(ends.saturating_mul(1_000_000)),
         issued_at: verified.issued_at,
         claims: Some(verified.claims.clone()),

@@ -17,6 +17,16 @@ pub fn touch(session: [u8; 16], at: i64) {
     shmem::last_uses(|uses| uses.touch(database, session, at));
 }
 
+/// The worker's job: sessions that ended a week ago are forgotten.
+pub fn purge() -> Result<()> {
+    if !worker::is_standby() {
+        spi::as_owner(|| {
+            spi::execute("DELETE FROM warden.session_registry WHERE expires_at < now() - interval '7 days'", &[])
+        })?;
+    }
+    Ok(())
+}
+
 /// The worker's job. On a standby nothing is written: what is known here counts here.
 pub fn flush() -> Result<()> {
     if worker::is_standby() {

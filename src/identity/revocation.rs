@@ -22,7 +22,9 @@ fn revoke_session(session: Option<&str>) {
             return Err(WardenError::new(SqlState::InvalidParameterValue, "invalid session")
                 .detail("A session's id has 1 to 255 bytes."));
         }
-        record("session", managed_tenant()?, session)
+        // An opened session's id is a uuid, in whatever spelling; a token's sid is its very text.
+        let session = TenantId::parse(session).map_or_else(|| session.to_owned(), |id| id.to_string());
+        record("session", managed_tenant()?, &session)
     })());
 }
 
@@ -65,11 +67,14 @@ fn denied() -> WardenError {
 }
 
 fn record(kind: &str, tenant: Option<TenantId>, subject: &str) -> Result<()> {
+    // A row of its own: the officer does not wait for a tenant's open transaction.
+    let by_officer = standing::live()?.is_none();
     spi::as_owner(|| {
         spi::execute(
-            "INSERT INTO warden.revocation_registry (kind, tenant, subject, revoked_at) VALUES ($1, $2, $3, clock_timestamp()) \
-             ON CONFLICT (kind, tenant, subject) DO UPDATE SET revoked_at = excluded.revoked_at",
-            &[kind.into(), tenant.map(directory::uuid).into(), subject.into()],
+            "INSERT INTO warden.revocation_registry (kind, tenant, subject, by_officer, revoked_at) \
+             VALUES ($1, $2, $3, $4, clock_timestamp()) \
+             ON CONFLICT (kind, tenant, subject, by_officer) DO UPDATE SET revoked_at = excluded.revoked_at",
+            &[kind.into(), tenant.map(directory::uuid).into(), subject.into(), by_officer.into()],
         )
     })?;
     Ok(())
@@ -98,11 +103,12 @@ pub fn covers(tenant: TenantId, user: &str, session: Option<&str>, issued_at: i6
     if cache::take_stale(Registry::Revocation) {
         KNOWN.with_borrow_mut(HashMap::clear);
     }
-    let key = (tenant, user.to_owned(), session.map(str::to_owned));
+    let session = session.map(|id| TenantId::parse(id).map_or_else(|| id.to_owned(), |id| id.to_string()));
+    let key = (tenant, user.to_owned(), session);
     let last = match KNOWN.with_borrow(|known| known.get(&key).copied()) {
         Some(last) => last,
         None => {
-            let last = look_up(tenant, user, session)?;
+            let last = look_up(tenant, user, key.2.as_deref())?;
             KNOWN.with_borrow_mut(|known| {
                 if known.len() >= MOST {
                     known.clear();

@@ -7,13 +7,17 @@ use std::cell::RefCell;
 
 use warden_core::error::{Result, SqlState, WardenError};
 
-use super::{session, slot, standing};
+use super::{leftovers, slot, standing};
+use crate::isolation::registry;
 use crate::pg::executor::Run;
 use crate::pg::xact::{self, SubTransaction};
+use crate::pg::{catalog, force, role};
 
 struct Stamp {
     run: usize,
     serial: u64,
+    /// The query of a foreign key, which reads with FORCE lifted: how deep in functions.
+    lifted: Option<usize>,
     started_in: SubTransaction,
 }
 
@@ -28,15 +32,66 @@ pub fn starts(run: Run) -> Result<()> {
         if slot::taken_in().is_some_and(|login| run.would_outlast(login)) {
             return Err(foreign());
         }
-        session::closed_to(run)?;
+        leftovers::closed_to(run)?;
     }
-    let stamp = Stamp { run: run.key(), serial, started_in: xact::current_subtransaction() };
+    let lifted = force::lifted();
+    refuse_lifted(run, lifted)?;
+    refuse_content(run)?;
+    let stamp = Stamp { run: run.key(), serial, lifted, started_in: xact::current_subtransaction() };
     STAMPS.with_borrow_mut(|stamps| {
         // A run that an error cut off may have left its address to this one.
         stamps.retain(|old| old.run != stamp.run);
         stamps.push(stamp);
     });
     Ok(())
+}
+
+/// A foreign key's own query is the first with FORCE lifted; what runs inside of it is somebody's code.
+///
+/// # Errors
+/// 42501 when such code touches a protected table.
+fn refuse_lifted(run: Run, lifted: Option<usize>) -> Result<()> {
+    let is_inner = lifted.is_some() && STAMPS.with_borrow(|stamps| stamps.iter().any(|stamp| stamp.lifted == lifted));
+    if !is_inner {
+        return Ok(());
+    }
+    for relation in run.relations() {
+        if registry::lookup(relation)?.is_some() {
+            return Err(WardenError::new(
+                SqlState::InsufficientPrivilege,
+                "a protected table cannot be read from inside of a foreign key's action",
+            )
+            .detail("Row-level security is not forced there."));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 42501 when somebody but a superuser reads what no policy covers, by himself or by a view of his: TOAST tables and
+/// statistics hold values of every tenant, and of the extension's registries. pg_read_all_data opens them.
+fn refuse_content(run: Run) -> Result<()> {
+    let reader = |owner| if owner == pgrx::pg_sys::Oid::INVALID { role::current() } else { owner };
+    let is_content = |(relation, owner): (_, _)| catalog::holds_content(relation) && !role::is_superuser(reader(owner));
+    if run.reads().into_iter().any(is_content) && catalog::has_extension() {
+        return Err(content());
+    }
+    Ok(())
+}
+
+/// # Errors
+/// As [`refuse_content`], for COPY, which reads a table without a run.
+pub fn refuse_copied_content(relation: pgrx::pg_sys::Oid) -> Result<()> {
+    if catalog::holds_content(relation) && !role::is_superuser(role::current()) && catalog::has_extension() {
+        return Err(content());
+    }
+    Ok(())
+}
+
+fn content() -> WardenError {
+    WardenError::new(SqlState::InsufficientPrivilege, "permission denied for a table that holds other tables' content")
+        .detail("TOAST tables and column statistics hold values of every tenant; no policy covers them.")
+        .hint("pg_stats shows the statistics of tables that you may read.")
 }
 
 /// # Errors

@@ -1,243 +1,204 @@
-//! A transaction leaves the session as it found it: behind a pooler, the next one belongs to another tenant.
+//! Opened sessions: a JWT in, an opaque token out, which each transaction resumes. Only its hash is stored.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::CString;
+use std::collections::HashMap;
+use std::rc::Rc;
 
-use pgrx::pg_sys;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use sha2::{Digest, Sha256};
 use warden_core::error::{Result, SqlState, WardenError};
+use warden_core::identity::context::{Context, Door, Trust};
+use warden_core::tenancy::{TenantId, Tier};
+use zeroize::Zeroizing;
 
-use super::standing;
-use crate::pg::analyze::{self, AnalyzedQuery};
-use crate::pg::executor::Run;
-use crate::pg::object::{self, Access, ObjectEvent};
-use crate::pg::utility::{self, Kind, Statement, Verdict};
-use crate::pg::{guc, parallel, temp, xact};
+use super::{cache, door, last_use, literal, revocation, slot};
+use crate::pg::cache::Registry;
+use crate::pg::error::{answer, internal};
+use crate::pg::{guc, spi, time};
+use crate::sql::need;
+use crate::tenancy::directory;
 
-/// What a transaction has done to its session so far.
-#[derive(Default)]
-struct Traces {
-    /// `search_path` and `role` as they were at login.
-    found: Option<(CString, CString)>,
-    /// A SET, RESET or set_config has run.
-    settings_touched: bool,
-    /// Names that SQL's PREPARE made under the context.
-    prepared: Vec<String>,
-    /// Temporary relations made under the context, all of them ON COMMIT DROP.
-    own_temporary: Vec<pg_sys::Oid>,
-    /// Objects that the running statement has created, to be looked at when it is done.
-    created: Vec<(pg_sys::Oid, pg_sys::Oid)>,
+/// What a session token begins with, so that people and leak scanners tell it from other secrets.
+const PREFIX: &str = "warden_session_";
+
+#[pg_extern(sql = false)]
+fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
+    answer((|| {
+        door::refuse_exempt()?;
+        let (known, ends) = cache::verified(need(token, "token")?)?;
+        let context = door::enter(&known, None, ends)?;
+        let trust = known.trust();
+        let mut secret = Zeroizing::new([0u8; 32]);
+        getrandom::fill(secret.as_mut()).map_err(internal)?;
+        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()));
+        let claim_tier = (context.door == Door::Claim).then(|| i16::from(context.tier.number()));
+        spi::as_owner(|| {
+            let opened = spi::execute(
+                "INSERT INTO warden.session_registry \
+                 (token_hash, tenant, user_id, issuer, registration, key, sid, claim_tier, claims, expires_at) \
+                 SELECT $1, $2, $3, $4, $9, $10, $11, $5, $6, clock_timestamp() + least($7, make_interval(secs => $8)) \
+                 WHERE coalesce($7 > interval '0', true)",
+                &[
+                    hash(&token).as_slice().into(),
+                    directory::uuid(context.tenant).into(),
+                    context.user.as_str().into(),
+                    trust.issuer.as_str().into(),
+                    claim_tier.into(),
+                    context.claims.as_deref().into(),
+                    ttl.into(),
+                    f64::from(guc::SESSION_MAX_TTL.get()).into(),
+                    known.registered.id.into(),
+                    trust.key.as_str().into(),
+                    context.session.as_deref().into(),
+                ],
+            )?;
+            if opened == 0 {
+                return Err(WardenError::new(SqlState::InvalidParameterValue, "a session's ttl must be positive"));
+            }
+            OPENED_HERE.set(true);
+            Ok(token)
+        })
+    })())
 }
+
+#[pg_extern(sql = false)]
+fn resume(session_token: Option<&str>) -> pgrx::Uuid {
+    answer((|| {
+        door::open("resume")?;
+        let token = need(session_token, "session_token")?;
+        literal::presented(token);
+        let context = resumed(token)?;
+        let tenant = context.tenant;
+        slot::take(Rc::new(slot::pass(context)?))?;
+        Ok(directory::uuid(tenant))
+    })())
+}
+
+#[derive(Debug)]
+struct Opened {
+    id: String,
+    key: [u8; 16],
+    tenant: TenantId,
+    user: String,
+    trust: Trust,
+    /// The `sid` of the token that opened it.
+    sid: Option<String>,
+    claim_tier: Option<Tier>,
+    claims: Option<String>,
+    /// PostgreSQL microseconds.
+    opened_at: i64,
+    expires_at: i64,
+    last_used_at: i64,
+}
+
+/// What a roll-back may have taken back is looked up again.
+pub fn rolled_back() {
+    if OPENED_HERE.take() {
+        KNOWN.with_borrow_mut(HashMap::clear);
+    }
+}
+
+/// Sessions that one backend remembers. An opened session never changes: what ends it is its time, or a revocation.
+const MOST: usize = 4_096;
 
 thread_local! {
-    static TRACES: RefCell<Traces> = RefCell::default();
-    /// The session may have made temporary types or functions: its queries are looked at for them under a context.
-    static TEMPORARY_CODE: Cell<bool> = const { Cell::new(false) };
+    static KNOWN: RefCell<HashMap<[u8; 32], Rc<Opened>>> = RefCell::default();
+    /// This transaction has opened a session.
+    static OPENED_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// `pg_catalog.set_config`.
-const SET_CONFIG: u32 = 2078;
-const RESTORED: [&std::ffi::CStr; 2] = [c"search_path", c"role"];
-
-pub fn entering() -> Result<()> {
-    if TRACES.with_borrow(|traces| traces.settings_touched) {
-        note_settings()?;
+fn resumed(token: &str) -> Result<Context> {
+    let session = find(token)?.ok_or_else(invalid)?;
+    let now = time::now();
+    let idle = i64::from(guc::SESSION_IDLE_TIMEOUT.get()) * 1_000_000;
+    if now >= session.expires_at || now - last_use::of(session.key).unwrap_or(session.last_used_at) >= idle {
+        return Err(invalid().detail("The session has ended."));
     }
-    if TEMPORARY_CODE.get() {
-        analyze::forget_plans();
-    }
-    Ok(())
-}
-
-/// A statement or function is about to change settings: what stands now stood at login.
-fn settings_touched() -> Result<()> {
-    TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
-    let is_noted = TRACES.with_borrow(|traces| traces.found.is_some());
-    if super::slot::is_taken() && !is_noted { note_settings() } else { Ok(()) }
-}
-
-fn note_settings() -> Result<()> {
-    let found = (guc::current(RESTORED[0])?, guc::current(RESTORED[1])?);
-    TRACES.with_borrow_mut(|traces| traces.found = Some(found));
-    Ok(())
-}
-
-/// # Errors
-/// 42501 for a type or function of the session's temporary schema: a domain could run a check over every value.
-pub fn query_analyzed(query: AnalyzedQuery) -> Result<()> {
-    if !TEMPORARY_CODE.get() || !super::slot::is_taken() || !temp::exists() {
-        return Ok(());
-    }
-    let is_temporary = |(class, oid)| match class {
-        pg_sys::ProcedureRelationId => temp::function_is_temporary(oid),
-        _ => analyze::free_type_schema(oid).is_some_and(temp::is_temporary),
+    let tenant = directory::tenant_by_id(session.tenant)?.ok_or_else(invalid)?;
+    let (entered_by, tier) = match session.claim_tier {
+        Some(tier) => (Door::Claim, tier),
+        None => {
+            let tier = directory::member_tier(session.tenant, &session.user)?.ok_or_else(door::stranger)?;
+            (Door::Member, tier)
+        }
     };
-    if query.types_and_functions().into_iter().any(is_temporary) { Err(made_before()) } else { Ok(()) }
+    door::require_active(&tenant)?;
+    let issued_at = time::to_unix_micros(session.opened_at).div_euclid(1_000_000);
+    let sessions = [Some(session.id.as_str()), session.sid.as_deref()];
+    let mut is_over = !cache::stands(&session.trust)?;
+    for name in sessions.into_iter().flatten() {
+        is_over |= revocation::covers(session.tenant, &session.user, Some(name), issued_at)?;
+    }
+    if is_over {
+        return Err(invalid().detail("The session was revoked."));
+    }
+    last_use::touch(session.key, now);
+    Ok(Context {
+        door: entered_by,
+        tenant: session.tenant,
+        external_id: tenant.external_id.clone(),
+        user: session.user.clone(),
+        tier,
+        labels: directory::labels()?,
+        session: Some(session.id.clone()),
+        trust: Some(session.trust.clone()),
+        expires_at: Some(time::to_unix_micros(session.expires_at)),
+        issued_at,
+        claims: session.claims.clone(),
+    })
 }
 
-/// # Errors
-/// 42501 or 0A000 for what would outlive the context.
-pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
-    let kind = statement.kind();
-    if matches!(kind, Kind::Set { .. }) {
-        settings_touched()?;
+fn find(token: &str) -> Result<Option<Rc<Opened>>> {
+    if !token.starts_with(PREFIX) || token.len() > 128 {
+        return Ok(None);
     }
-    if kind == Kind::Other || !xact::is_transaction_running() || !super::slot::is_taken() {
-        return Ok(Verdict::Run);
+    let hash = hash(token);
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(&hash).cloned()) {
+        return Ok(Some(known));
     }
-    match kind {
-        Kind::Listen => Err(outlives("LISTEN", "It would go on listening for the next user of this session.")),
-        Kind::DeclareCursor { with_hold: true } => {
-            Err(outlives("DECLARE ... WITH HOLD", "The cursor would hold this tenant's rows for the next user."))
+    let found = directory::look_up(
+        Registry::Issuer,
+        "SELECT s.id, s.tenant, s.user_id, s.issuer, s.claim_tier, s.claims, s.opened_at, s.expires_at, s.last_used_at, \
+         s.registration, s.key, s.sid FROM warden.session_registry s WHERE s.token_hash = $1",
+        &[hash.as_slice().into()],
+        |row| {
+            let id: pgrx::Uuid = row.need(1)?;
+            Ok(Opened {
+                id: id.to_string(),
+                key: *id.as_bytes(),
+                tenant: directory::tenant_id(row.need(2)?),
+                user: row.need(3)?,
+                trust: Trust {
+                    registration: row.need::<pgrx::Uuid>(10)?.to_string(),
+                    key: row.need(11)?,
+                    issuer: row.need(4)?,
+                },
+                sid: row.get(12)?,
+                claim_tier: row.get::<i16>(5)?.and_then(|tier| Tier::from_number(tier.into())),
+                claims: row.get(6)?,
+                opened_at: row.need::<TimestampWithTimeZone>(7)?.into(),
+                expires_at: row.need::<TimestampWithTimeZone>(8)?.into(),
+                last_used_at: row.need::<TimestampWithTimeZone>(9)?.into(),
+            })
+        },
+    )?;
+    let Some(session) = found.into_iter().next().map(Rc::new) else { return Ok(None) };
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= MOST {
+            known.clear();
         }
-        Kind::Fetch { held: true } => Err(super::run::foreign()),
-        Kind::DiscardTemporary => {
-            Err(outlives("DISCARD TEMP", "It would drop what the session had before this context."))
-        }
-        Kind::Prepare { name } => {
-            TRACES.with_borrow_mut(|traces| traces.prepared.push(name));
-            Ok(Verdict::Run)
-        }
-        Kind::Deallocate { name } => {
-            deallocate(name.as_deref());
-            Ok(Verdict::Done)
-        }
-        Kind::Copy { relation: Some(relation) } => {
-            require_open(relation)?;
-            Ok(Verdict::Run)
-        }
-        _ => Ok(Verdict::Run),
-    }
-}
-
-/// # Errors
-/// 42501 for a temporary object that would outlive the context.
-pub fn statement_done(statement: &Statement) -> Result<()> {
-    if statement.is_subcommand() {
-        // Looked at when the statement is done that it is a part of: a serial column's sequence goes with its table.
-        return Ok(());
-    }
-    match statement.kind() {
-        Kind::CreateType | Kind::CreateFunction if temp::exists() => TEMPORARY_CODE.set(true),
-        Kind::DiscardAll => super::slot::end_session(),
-        _ => {}
-    }
-    let created = TRACES.with_borrow_mut(|traces| std::mem::take(&mut traces.created));
-    if created.is_empty() || !super::slot::is_taken() || !temp::exists() {
-        return Ok(());
-    }
-    let dropped_at_commit = matches!(statement.kind(), Kind::CreateTable { on_commit_drop: true });
-    xact::next_command();
-    for (class, object) in created {
-        if !object::schema_of(class, object).is_some_and(temp::is_temporary) {
-            continue;
-        }
-        let goes_with_its_table =
-            class == pg_sys::RelationRelationId && matches!(temp::relation_kind(object), b'i' | b'I' | b't');
-        if !(dropped_at_commit || goes_with_its_table) {
-            return Err(outlives(
-                "a temporary object that outlives the transaction",
-                "Under a context temporary tables must be ON COMMIT DROP, and no other temporary object can be made.",
-            ));
-        }
-        if class == pg_sys::RelationRelationId {
-            TRACES.with_borrow_mut(|traces| traces.own_temporary.push(object));
-        }
-    }
-    Ok(())
-}
-
-/// # Errors
-/// 42501 for a function of the session's temporary schema: whoever had the session before may have made it.
-pub fn object(event: &ObjectEvent) -> Result<()> {
-    match event.access {
-        Access::Executing => {
-            if event.object.to_u32() == SET_CONFIG {
-                settings_touched()?;
-            } else if super::slot::is_taken() && temp::exists() && temp::function_is_temporary(event.object) {
-                return Err(made_before());
-            }
-        }
-        Access::Created if super::slot::is_taken() => {
-            TRACES.with_borrow_mut(|traces| traces.created.push((event.class, event.object)));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// # Errors
-/// 42501 when the run reads a temporary relation that was there before the login.
-pub fn closed_to(run: Run) -> Result<()> {
-    // A worker's plan is a part of its leader's, which has been looked at.
-    if parallel::is_worker() || !temp::exists() {
-        return Ok(());
-    }
-    run.relations().into_iter().try_for_each(require_open)
-}
-
-pub fn before_commit() -> Result<()> {
-    let (prepared, found, touched) = TRACES
-        .with_borrow_mut(|traces| (std::mem::take(&mut traces.prepared), traces.found.take(), traces.settings_touched));
-    prepared.iter().for_each(|name| utility::drop_prepared(name));
-    if let Some((search_path, role)) = found.filter(|_| touched) {
-        guc::set_session(RESTORED[0], &search_path);
-        guc::set_session(RESTORED[1], &role);
-    }
-    Ok(())
-}
-
-pub fn transaction_ended() {
-    let traces = TRACES.take();
-    traces.prepared.iter().for_each(|name| utility::drop_prepared(name));
-}
-
-/// The login was undone: what was prepared under it goes with it.
-pub fn login_rolled_back() {
-    TRACES.with_borrow_mut(|traces| {
-        traces.found = None;
-        traces.own_temporary.clear();
-        std::mem::take(&mut traces.prepared).iter().for_each(|name| utility::drop_prepared(name));
+        known.insert(hash, session.clone());
     });
+    Ok(Some(session))
 }
 
-/// What a statement had created is gone with its savepoint.
-pub fn savepoint_rolled_back() {
-    TRACES.with_borrow_mut(|traces| traces.created.clear());
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
-/// Drops what SQL's PREPARE made in this context; anything else (a driver's own statements) stays.
-fn deallocate(name: Option<&str>) {
-    let gone: Vec<String> = TRACES.with_borrow_mut(|traces| {
-        let (gone, kept) = std::mem::take(&mut traces.prepared)
-            .into_iter()
-            .partition(|prepared| name.is_none_or(|name| name == prepared));
-        traces.prepared = kept;
-        gone
-    });
-    gone.iter().for_each(|name| utility::drop_prepared(name));
-}
-
-fn require_open(relation: pg_sys::Oid) -> Result<()> {
-    let own = TRACES.with_borrow(|traces| traces.own_temporary.contains(&relation));
-    if own || !temp::exists() || !temp::relation_is_temporary(relation) {
-        return Ok(());
-    }
-    Err(made_before())
-}
-
-fn made_before() -> WardenError {
-    WardenError::new(SqlState::InsufficientPrivilege, "this temporary object was made before the login")
-        .detail("Whoever had the session before may have made it.")
-        .hint("Make temporary tables after the login, ON COMMIT DROP.")
-}
-
-fn outlives(what: &str, detail: &'static str) -> WardenError {
-    let hint = if standing::live().ok().flatten().is_some() {
-        "End the transaction first."
-    } else {
-        "End the transaction first; its context has ended already."
-    };
-    WardenError::new(SqlState::InsufficientPrivilege, format!("{what} is not allowed under a tenant context"))
-        .detail(detail)
-        .hint(hint)
+fn invalid() -> WardenError {
+    WardenError::new(SqlState::InvalidAuthorization, "invalid session token")
 }

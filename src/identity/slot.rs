@@ -6,7 +6,7 @@ use std::rc::Rc;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::identity::context::{Context, Door, Pass};
 
-use super::{session, standing};
+use super::{leftovers, standing};
 use crate::pg::error::internal;
 use crate::pg::xact::{self, SubTransaction};
 use crate::pg::{context, guc};
@@ -36,7 +36,7 @@ pub fn take(wanted: Rc<Pass>) -> Result<()> {
             .hint("End the transaction, or roll back to a savepoint before its login."));
     }
     refuse_inside_session_login()?;
-    session::entering()?;
+    leftovers::entering()?;
     context::set(&wanted, next_serial(), false)?;
     SLOT.with_borrow_mut(|slot| {
         // A login again after logout keeps the slot where it was first taken.

@@ -74,8 +74,8 @@ fn still_stands(current: &Current) -> Result<bool> {
     if !tenant.is_active() {
         return Ok(false);
     }
-    if let Some(issuer) = current.issuer()
-        && super::cache::issuer(issuer)?.is_none()
+    if let Some(trust) = current.trust()
+        && !super::cache::stands(&trust)?
     {
         return Ok(false);
     }

@@ -188,11 +188,25 @@ pub fn column_renamed(relation: pg_sys::Oid, from: &str, to: &str) -> Result<()>
     Ok(())
 }
 
-/// A predicate of the platform's own as PostgreSQL prints it now.
+/// A predicate of the platform's own as PostgreSQL prints it now: what stands behind ours in its policy.
 fn predicate_now(relation: pg_sys::Oid, command: Command) -> Result<Option<String>> {
-    spi::value(
-        "SELECT pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) FROM pg_policy p \
-         WHERE p.polrelid = $1 AND p.polname = $2",
-        &[relation.into(), format!("warden_{}_own", command.name()).into()],
-    )
+    let printed = |name: String| {
+        spi::value::<String>(
+            "SELECT pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) FROM pg_policy p \
+             WHERE p.polrelid = $1 AND p.polname = $2",
+            &[relation.into(), name.into()],
+        )
+    };
+    let Some(whole) = printed(format!("warden_{}_own", command.name()))? else { return Ok(None) };
+    let ours = printed(format!("warden_{}", command.name()))?.unwrap_or_default();
+    match own_part(&whole, &ours) {
+        Some(own) => Ok(Some(own.to_owned())),
+        None => Err(internal("a policy of the platform's own that does not ask ours first")),
+    }
+}
+
+fn own_part<'a>(whole: &'a str, ours: &str) -> Option<&'a str> {
+    let behind = whole.trim_start().strip_prefix("CASE")?.trim_start().strip_prefix("WHEN")?.trim_start();
+    let behind = behind.strip_prefix(ours)?.trim_start().strip_prefix("THEN")?;
+    Some(behind.trim_end().strip_suffix("END")?.trim_end().strip_suffix("ELSE false")?.trim())
 }

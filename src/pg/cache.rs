@@ -80,6 +80,11 @@ pub fn epoch() -> u64 {
     EPOCH.get()
 }
 
+/// The context must be judged anew.
+pub fn doubt() {
+    DOUBT.set(true);
+}
+
 /// The context is about to be judged anew; a change that comes in between raises the doubt again.
 pub fn settle() {
     DOUBT.set(false);

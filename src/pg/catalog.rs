@@ -7,6 +7,18 @@ use warden_core::error::Result;
 
 use super::tuple;
 
+/// Whether a relation holds what is in tables, past their policies: a TOAST table, or the statistics of columns.
+pub fn holds_content(relation: pg_sys::Oid) -> bool {
+    /// pg_statistic, pg_statistic_ext_data, and the TOAST tables of both.
+    const STATISTICS: [u32; 4] = [2619, 2840, 3429, 3430];
+    const TOAST_SCHEMA: u32 = 99;
+    const FIRST_NORMAL: u32 = 16_384;
+    let number = relation.to_u32();
+    // SAFETY: a catalog look-up inside a transaction.
+    STATISTICS.contains(&number)
+        || number >= FIRST_NORMAL && unsafe { pg_sys::get_rel_namespace(relation) }.to_u32() == TOAST_SCHEMA
+}
+
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
     // SAFETY: catalog look-ups inside a transaction; the answers are palloc'd C strings or null.

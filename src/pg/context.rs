@@ -10,7 +10,7 @@ use std::ptr;
 
 use pgrx::{pg_guard, pg_sys};
 use warden_core::error::Result;
-use warden_core::identity::context::{Context, Door, Pass};
+use warden_core::identity::context::{Context, Door, Pass, Trust};
 use warden_core::tenancy::{TenantId, Tier};
 
 use super::backend::BackendCell;
@@ -50,7 +50,7 @@ const EXTERNAL_ID: usize = 0;
 const USER: usize = 1;
 const LABELS: usize = 2;
 const SESSION: usize = 6;
-const ISSUER: usize = 7;
+const TRUST: usize = 7;
 const CLAIMS: usize = 8;
 
 impl Current {
@@ -90,8 +90,8 @@ impl Current {
         self.text(SESSION)
     }
 
-    pub fn issuer(&self) -> Option<&str> {
-        self.text(ISSUER)
+    pub fn trust(&self) -> Option<Trust> {
+        self.text(TRUST).and_then(Trust::decode)
     }
 
     pub fn claims(&self) -> Option<&str> {
@@ -258,10 +258,15 @@ unsafe extern "C-unwind" fn check(
 #[pg_guard]
 unsafe extern "C-unwind" fn assign(_new_value: *const c_char, extra: *mut c_void) {
     CURRENT.set(extra.cast());
+    // A value that comes back by itself (the session's, after a transaction's) was judged before what happened since.
+    if !extra.is_null() && WRITING.get().1.is_null() {
+        cache::doubt();
+    }
 }
 
 fn lay_out(serial: u64, context: &Context) -> Option<*mut c_void> {
     let labels = Tier::ALL.map(|tier| Some(context.labels.label(tier)));
+    let trust = context.trust.as_ref().map(Trust::encode);
     let texts: [Option<&str>; TEXTS] = [
         context.external_id.as_deref(),
         Some(&context.user),
@@ -270,7 +275,7 @@ fn lay_out(serial: u64, context: &Context) -> Option<*mut c_void> {
         labels[2],
         labels[3],
         context.session.as_deref(),
-        context.issuer.as_deref(),
+        trust.as_deref(),
         context.claims.as_deref(),
     ];
     let size = size_of::<Current>() + texts.iter().flatten().map(|text| text.len()).sum::<usize>();

@@ -17,15 +17,23 @@ impl Run {
     }
 
     /// Whether the running portal collects its rows at its first execution (a data-modifying statement that returns
-    /// rows) and was opened in a transaction that contains `login` as a savepoint's part: its rows would outlast it.
+    /// rows, a utility statement) and was opened in a transaction that contains `login` as a savepoint's part: its rows would outlast it.
     pub fn would_outlast(self, login: SubTransaction) -> bool {
-        use pg_sys::PortalStrategy::{PORTAL_ONE_MOD_WITH, PORTAL_ONE_RETURNING};
+        use pg_sys::PortalStrategy::{PORTAL_ONE_MOD_WITH, PORTAL_ONE_RETURNING, PORTAL_UTIL_SELECT};
         // SAFETY: reads this backend's state; the active portal is null or valid.
         unsafe {
             pg_sys::ActivePortal.as_ref().is_some_and(|portal| {
-                matches!(portal.strategy, PORTAL_ONE_RETURNING | PORTAL_ONE_MOD_WITH) && portal.createSubid < login
+                matches!(portal.strategy, PORTAL_ONE_RETURNING | PORTAL_ONE_MOD_WITH | PORTAL_UTIL_SELECT)
+                    && portal.createSubid < login
             })
         }
+    }
+
+    /// The relations whose rows the query reads, each with the user whose rights that takes: a view's owner, else
+    /// invalid.
+    pub fn reads(self) -> Vec<(pg_sys::Oid, pg_sys::Oid)> {
+        // SAFETY: the descriptor is valid during the hook.
+        unsafe { super::compat::reads((*self.0).plannedstmt) }
     }
 
     /// Every relation that the plan depends on, views and children too.

@@ -118,15 +118,58 @@ pub fn define() {
     unsafe { pg_sys::MarkGUCPrefixReserved(c"warden".as_ptr()) };
 }
 
-/// The value of a setting as text.
-pub fn current(name: &CStr) -> Result<CString> {
-    // SAFETY: the name is a C string; the answer is copied before anything can change it.
-    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
-    if value.is_null() {
-        return Err(internal(format!("no setting {name:?}")));
+/// The value that a text setting had before this transaction first changed it, by any means.
+pub fn before_transaction(name: &CStr) -> Result<CString> {
+    let record = text_setting(name)?;
+    // SAFETY: the stack is null or valid, the oldest entry last.
+    unsafe {
+        let mut entry = (*record).gen_.stack;
+        if entry.is_null() {
+            return Ok(copy(*(*record).variable));
+        }
+        while !(*entry).prev.is_null() {
+            entry = (*entry).prev;
+        }
+        Ok(copy((*entry).prior.val.stringval))
     }
-    // SAFETY: not null, and a C string by GetConfigOption's contract.
-    Ok(unsafe { CStr::from_ptr(value) }.to_owned())
+}
+
+/// The value that a text setting would keep for the session if the transaction ended now: what SET LOCAL and the SET
+/// clauses of functions cover. `None` where this transaction has not changed it yet.
+pub fn session_value(name: &CStr) -> Result<Option<CString>> {
+    use pg_sys::GucStackState::{GUC_SET, GUC_SET_LOCAL};
+    let record = text_setting(name)?;
+    // SAFETY: as in `before_transaction`; an entry's `prior` is what it covered, `masked` what a local value masks.
+    unsafe {
+        let (mut entry, mut newer) = ((*record).gen_.stack, std::ptr::null_mut::<pg_sys::guc_stack>());
+        if entry.is_null() {
+            return Ok(None);
+        }
+        while !(*entry).prev.is_null() {
+            newer = entry;
+            entry = (*entry).prev;
+        }
+        Ok(Some(copy(match (*entry).state {
+            GUC_SET if newer.is_null() => *(*record).variable,
+            GUC_SET => (*newer).prior.val.stringval,
+            GUC_SET_LOCAL => (*entry).masked.val.stringval,
+            _ => (*entry).prior.val.stringval,
+        })))
+    }
+}
+
+/// The settings machinery's record of a text setting of PostgreSQL's own, which stays where it is.
+fn text_setting(name: &CStr) -> Result<*const pg_sys::config_string> {
+    super::compat::guc_record(name)
+        .map(|record| record.cast_const().cast())
+        .ok_or_else(|| internal(format!("no setting {name:?}")))
+}
+
+/// # Safety
+/// `value` is null or a C string.
+unsafe fn copy(value: *const std::ffi::c_char) -> CString {
+    // SAFETY: by the caller's promise.
+    if value.is_null() { CString::default() } else { unsafe { CStr::from_ptr(value) }.to_owned() }
 }
 
 /// The value of a setting that may not exist.

@@ -9,7 +9,7 @@ use super::executor::Run;
 use super::object::ObjectEvent;
 use super::utility::{Statement, Verdict};
 use super::xact::SubTransaction;
-use super::{activity, analyze, cache, executor, object, utility, xact};
+use super::{activity, analyze, cache, executor, force, object, utility, xact};
 
 /// The pillars' answers to what PostgreSQL is about to do, or has done.
 pub struct Dispatch {
@@ -36,6 +36,7 @@ pub fn install(dispatch: Dispatch) {
     activity::install();
     analyze::install();
     executor::install();
+    force::install();
     utility::install();
     object::install();
     xact::install();

@@ -12,6 +12,7 @@ pub mod database;
 pub mod ddl;
 pub mod error;
 pub mod executor;
+pub mod force;
 pub mod function;
 pub mod guc;
 pub mod hooks;

@@ -51,6 +51,8 @@ pub enum Kind {
     },
     DiscardTemporary,
     DiscardAll,
+    /// ALTER ROLE of any form.
+    AlterRole,
     /// Of any form, domains included.
     CreateType,
     CreateFunction,
@@ -91,6 +93,7 @@ impl Statement {
                     Kind::Deallocate { name: (!name.is_null()).then(|| text(name)) }
                 }
                 T_ListenStmt => Kind::Listen,
+                T_AlterRoleStmt | T_AlterRoleSetStmt => Kind::AlterRole,
                 T_CreateDomainStmt | T_CompositeTypeStmt | T_CreateEnumStmt | T_CreateRangeStmt | T_DefineStmt => {
                     Kind::CreateType
                 }

@@ -138,10 +138,15 @@ impl Change {
     }
 
     /// One change of a tenant's members at a time. An update, not a lock alone: under REPEATABLE READ the second of
-    /// two must fail instead of counting the owners of an old snapshot.
+    /// two must fail instead of counting the owners of an old snapshot. Not of the tenant's own row, which suspending it
+    /// needs: a tenant must not hold its suspension up with an open transaction.
     fn lock_tenant(&self) -> Result<()> {
+        spi::execute(
+            "UPDATE warden.tenant_name SET members_changed_at = clock_timestamp() WHERE name = $1::text",
+            &[directory::uuid(self.tenant).into()],
+        )?;
         let state: String = spi::value(
-            "UPDATE warden.tenant_registry SET members_changed_at = clock_timestamp() WHERE id = $1 RETURNING state",
+            "SELECT t.state FROM warden.tenant_registry t WHERE t.id = $1",
             &[directory::uuid(self.tenant).into()],
         )?
         .ok_or_else(directory::unknown_tenant)?;

@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 use warden_core::error::{Result, SqlState, WardenError};
-use warden_core::tenancy::{ExternalId, Reason, Slug};
+use warden_core::tenancy::{ExternalId, Reason, Slug, TenantId};
 
 use super::directory;
 use crate::pg::error::{answer, internal};
@@ -49,18 +49,22 @@ fn create(
             ],
         )?
         .ok_or_else(|| taken("id"))?;
-        // Ids, external ids and slugs are one namespace: a word that is somebody's is nobody else's.
-        let words = 1
-            + u64::from(slug.as_str() != id.to_string())
-            + u64::from(
-                external_id.as_ref().is_some_and(|e| e.as_str() != slug.as_str() && e.as_str() != id.to_string()),
-            );
+        // Ids, external ids and slugs are one namespace: a word that is somebody's is nobody else's, and a UUID is
+        // the same word in upper case.
+        let external_word = external_id
+            .as_ref()
+            .map(|id| TenantId::parse(id.as_str()).map_or_else(|| id.as_str().to_owned(), |id| id.to_string()));
+        let own = id.to_string();
+        let mut words = vec![own.as_str(), slug.as_str()];
+        words.extend(external_word.as_deref());
+        words.sort_unstable();
+        words.dedup();
         let entered = spi::execute(
-            "INSERT INTO warden.tenant_name (name, tenant) SELECT DISTINCT w, $1 FROM unnest(ARRAY[$1::text, $2, $3]) w \
-             WHERE w IS NOT NULL ON CONFLICT (name) DO NOTHING",
-            &[id.into(), slug.as_str().into(), external_id.as_ref().map(ExternalId::as_str).into()],
+            "INSERT INTO warden.tenant_name (name, tenant) SELECT w, $1 FROM unnest($2::text[]) w \
+             ON CONFLICT (name) DO NOTHING",
+            &[id.into(), words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>().into()],
         )?;
-        if entered != words {
+        if entered != words.len() as u64 {
             return Err(taken("slug, external id or id"));
         }
         Ok(id)

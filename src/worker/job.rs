@@ -15,7 +15,10 @@ pub struct Job {
 }
 
 /// In the order in which they run, at every wake-up.
-const JOBS: [Job; 1] = [Job { name: "last uses of sessions", run: crate::identity::last_use::flush }];
+const JOBS: [Job; 2] = [
+    Job { name: "last uses of sessions", run: crate::identity::last_use::flush },
+    Job { name: "ended sessions", run: crate::identity::last_use::purge },
+];
 
 const ROUND: Duration = Duration::from_secs(60);
 

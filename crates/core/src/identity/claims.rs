@@ -35,6 +35,8 @@ pub struct Verified {
     /// Before that it is not valid yet: the later of `iat` and `nbf`, less the leeway.
     pub not_before: i64,
     pub exp: i64,
+    /// The thumbprint (RFC 7638) of the key that signed it.
+    pub key: String,
     /// The payload's JSON text.
     pub claims: String,
 }
@@ -65,7 +67,7 @@ impl Verified {
 }
 
 /// Judges the claims of a payload whose signature is the issuer's.
-pub(super) fn judge(payload: &Object, text: &str, issuer: &Issuer, now: i64) -> Result<Verified> {
+pub(super) fn judge(payload: &Object, text: &str, key: &str, issuer: &Issuer, now: i64) -> Result<Verified> {
     let registered = Registered::read(payload)?;
     if registered.iss != issuer.name {
         return Err(error::other_issuer());
@@ -86,6 +88,7 @@ pub(super) fn judge(payload: &Object, text: &str, issuer: &Issuer, now: i64) -> 
         not_after: lifetime.not_after,
         not_before: lifetime.not_before,
         exp: lifetime.exp,
+        key: key.to_owned(),
         claims: text.to_owned(),
     })
 }

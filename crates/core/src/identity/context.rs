@@ -35,6 +35,30 @@ impl Door {
     }
 }
 
+/// What a credential stands on: an issuer as it was registered, and the key that signed. When either is gone, so is
+/// every context and session that came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The registration, a UUID in text: an issuer that is removed and added again is another one.
+    pub registration: String,
+    /// The key's thumbprint (RFC 7638).
+    pub key: String,
+    pub issuer: String,
+}
+
+impl Trust {
+    /// The form that a context carries.
+    pub fn encode(&self) -> String {
+        format!("{} {} {}", self.registration, self.key, self.issuer)
+    }
+
+    /// The form that a context carries; `None` for any other.
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ').map(str::to_owned);
+        Some(Self { registration: parts.next()?, key: parts.next()?, issuer: parts.next()? })
+    }
+}
+
 /// What a session is allowed to be for the rest of its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -46,7 +70,7 @@ pub struct Context {
     /// The labels at login, so that a parallel worker answers `has_role` without a look-up.
     pub labels: Labels,
     pub session: Option<String>,
-    pub issuer: Option<String>,
+    pub trust: Option<Trust>,
     /// Microseconds since the Unix epoch; `None`: it does not expire by itself.
     pub expires_at: Option<i64>,
     /// When the credential was issued, seconds since the Unix epoch; revocations look at it.
@@ -87,7 +111,7 @@ impl Context {
         field(&self.tier.number().to_string());
         Tier::ALL.iter().for_each(|tier| field(self.labels.label(*tier)));
         field(&optional(self.session.as_deref()));
-        field(&optional(self.issuer.as_deref()));
+        field(&optional(self.trust.as_ref().map(Trust::encode).as_deref()));
         field(&self.expires_at.map_or_else(String::new, |at| at.to_string()));
         field(&self.issued_at.to_string());
         field(&optional(self.claims.as_deref()));
@@ -113,7 +137,10 @@ impl Context {
             tier: Tier::from_number(field()?.parse().ok()?)?,
             labels: Labels::new([field()?.to_owned(), field()?.to_owned(), field()?.to_owned(), field()?.to_owned()]),
             session: from_optional(field()?)?,
-            issuer: from_optional(field()?)?,
+            trust: match from_optional(field()?)? {
+                Some(text) => Some(Trust::decode(&text)?),
+                None => None,
+            },
             expires_at: match field()? {
                 "" => None,
                 at => Some(at.parse().ok()?),
@@ -184,7 +211,11 @@ mod tests {
             tier: Tier::Member,
             labels: Labels::default(),
             session: None,
-            issuer: Some("https://idp.test".into()),
+            trust: Some(Trust {
+                registration: "0191e1b2-7c3d-7000-8abc-0123456789ab".into(),
+                key: "kPrK_qmx".into(),
+                issuer: "https://idp.test/with space".into(),
+            }),
             expires_at: Some(1_700_000_000_000_000),
             issued_at: 1_700_000_000,
             claims: Some("{\"sub\":\"x,\"}".into()),
@@ -196,7 +227,7 @@ mod tests {
         let full = sample();
         let bare = Context {
             external_id: None,
-            issuer: None,
+            trust: None,
             session: Some(String::new()),
             claims: None,
             expires_at: None,

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::error;
@@ -22,6 +25,7 @@ pub struct KeySet(Vec<Key>);
 #[derive(Clone)]
 struct Key {
     kid: Option<String>,
+    thumbprint: String,
     verifying: VerifyingKey,
 }
 
@@ -67,7 +71,7 @@ impl KeySet {
             }
             let kid = kid.map(str::to_owned);
             match VerifyingKey::from_jwk(jwk) {
-                Ok(verifying) => keys.push(Key { kid, verifying }),
+                Ok(verifying) => keys.push(Key { kid, thumbprint: thumbprint(jwk), verifying }),
                 Err(Unusable::UnknownKind(reason)) => skipped.push(SkippedKey { kid, reason }),
                 Err(Unusable::Malformed(reason)) => return Err(malformed(reason)),
             }
@@ -83,12 +87,12 @@ impl KeySet {
         self.0.iter().map(Key::summary).collect()
     }
 
-    /// Verifies a signature in the form of JOSE with the key that `kid` names, or, without one, with the only key
-    /// of that algorithm.
+    /// Gives the thumbprint of the key that verifies a signature in the form of JOSE: the one that `kid` names, or, without one, the
+    /// only one of that algorithm.
     ///
     /// # Errors
     /// 28000 where no key fits, or several do, the key has another algorithm, or the signature is wrong.
-    pub fn verify(&self, kid: Option<&str>, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<()> {
+    pub fn verify(&self, kid: Option<&str>, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<&str> {
         let key = match kid {
             Some(kid) => self.named(kid)?,
             None => self.only_one_of(algorithm)?,
@@ -99,7 +103,12 @@ impl KeySet {
         if !key.verifying.verifies(message, signature) {
             return Err(error::bad_signature());
         }
-        Ok(())
+        Ok(&key.thumbprint)
+    }
+
+    /// Whether the key with this thumbprint is still one of the set.
+    pub fn holds(&self, thumbprint: &str) -> bool {
+        self.0.iter().any(|key| key.thumbprint == thumbprint)
     }
 
     fn named(&self, kid: &str) -> Result<&Key> {
@@ -126,6 +135,17 @@ impl Key {
     fn summary(&self) -> KeySummary {
         KeySummary { kid: self.kid.clone(), alg: self.verifying.algorithm() }
     }
+}
+
+/// RFC 7638: the SHA-256 of what makes a key this key, its members in the order of their names.
+fn thumbprint(jwk: &Object) -> String {
+    let required = ["crv", "e", "k", "kty", "n", "x", "y"];
+    let members: Vec<String> = required
+        .iter()
+        .filter_map(|name| jwk.get(*name).map(|value| format!("{}:{value}", Value::from(*name))))
+        .collect();
+    let text = zeroize::Zeroizing::new(format!("{{{}}}", members.join(",")));
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
 /// Whatever kind it is of: a private key that this version cannot use has been given away all the same.

@@ -86,8 +86,8 @@ impl Token {
     /// 28000 with the first reason that the token is not valid.
     pub fn verify(&self, issuer: &Issuer, now: i64) -> Result<Verified> {
         let Header { algorithm, kid } = &self.header;
-        issuer.keys.verify(kid.as_deref(), *algorithm, self.signing_input.as_bytes(), &self.signature)?;
-        claims::judge(&self.payload, &self.payload_text, issuer, now)
+        let key = issuer.keys.verify(kid.as_deref(), *algorithm, self.signing_input.as_bytes(), &self.signature)?;
+        claims::judge(&self.payload, &self.payload_text, key, issuer, now)
     }
 }
 

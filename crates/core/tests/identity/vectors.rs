@@ -22,7 +22,7 @@ fn rfc_examples() {
         let algorithm = Algorithm::parse(vector["alg"].as_str().unwrap()).unwrap();
         let (input, signature) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
         let signature = decode(signature);
-        assert_eq!(keys.verify(None, algorithm, input.as_bytes(), &signature), Ok(()), "{source}");
+        assert_eq!(keys.verify(None, algorithm, input.as_bytes(), &signature).map(|_| ()), Ok(()), "{source}");
         for at in 0..signature.len() * 8 {
             let mut flipped = signature.clone();
             flipped[at / 8] ^= 1 << (at % 8);
