@@ -179,11 +179,11 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
         }
     }
     trust::secure(family)?;
-    // It runs the owner's triggers: what they have left is among what stands.
+    refuse_open(request, family)?;
     let source = child::complete(request)?;
-    for table in family {
-        guard::refuse_standing(*table)?;
-        guard::refuse_published(*table, request.caller)?;
+    if source.is_some() {
+        // The owner's triggers may have run meanwhile.
+        refuse_open(request, family)?;
     }
     let mut prepared = plan(request, family, None)?;
     if has_added_column || source.is_some_and(|source| source.adds_column) {
@@ -192,6 +192,15 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
     refuse_large(request, family, &prepared)?;
     refuse_nulls(&prepared)?;
     Ok(prepared)
+}
+
+/// What the guard would not let anybody make over protected tables, and what publishes them.
+fn refuse_open(request: &Request, family: &[pg_sys::Oid]) -> Result<()> {
+    for table in family {
+        guard::refuse_standing(*table)?;
+        guard::refuse_published(*table, request.caller)?;
+    }
+    Ok(())
 }
 
 /// # Errors
