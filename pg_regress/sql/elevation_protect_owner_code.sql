@@ -112,6 +112,13 @@ CREATE TRIGGER hang BEFORE UPDATE ON elev.owned_1 FOR EACH ROW EXECUTE FUNCTION 
 SELECT warden.protect('elev.owner');
 \set VERBOSITY terse
 SELECT warden.protect('elev.owned', 'child');
+-- nor where a migrator has approved the trigger
+RESET SESSION AUTHORIZATION;
+CREATE ROLE mover IN ROLE warden_migrator;
+GRANT CREATE ON SCHEMA elev TO mover;
+ALTER FUNCTION elev.hang() OWNER TO mover;
+SET SESSION AUTHORIZATION thief;
+SELECT warden.protect('elev.owned', 'child');
 \set VERBOSITY sqlstate
 
 -- a partition that comes later, a schema's rule
@@ -151,4 +158,4 @@ SELECT rolsuper FROM pg_roles WHERE rolname = 'thief';
 \set VERBOSITY terse
 DROP SCHEMA elev, elev_ruled, elev_super CASCADE;
 DROP OWNED BY thief;
-DROP ROLE thief;
+DROP ROLE thief, mover;
