@@ -179,11 +179,12 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
         }
     }
     trust::secure(family)?;
-    for table in family {
-        guard::refuse_standing(*table)?;
-        guard::refuse_published(*table, request.caller)?;
-    }
+    refuse_open(request, family)?;
     let source = child::complete(request)?;
+    if source.is_some() {
+        // The owner's triggers may have run meanwhile.
+        refuse_open(request, family)?;
+    }
     let mut prepared = plan(request, family, None)?;
     if has_added_column || source.is_some_and(|source| source.adds_column) {
         prepared.tables.iter_mut().for_each(|(_, _, plan)| plan.added.column = true);
@@ -191,6 +192,15 @@ fn prepare(request: &Request, family: &[pg_sys::Oid], has_added_column: bool) ->
     refuse_large(request, family, &prepared)?;
     refuse_nulls(&prepared)?;
     Ok(prepared)
+}
+
+/// What the guard would not let anybody make over protected tables, and what publishes them.
+fn refuse_open(request: &Request, family: &[pg_sys::Oid]) -> Result<()> {
+    for table in family {
+        guard::refuse_standing(*table)?;
+        guard::refuse_published(*table, request.caller)?;
+    }
+    Ok(())
 }
 
 /// # Errors
