@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use warden_core::{
     identity::{
         Algorithm, KeySet, Token,
-        context::{Context, Door},
+        context::{Context, Door, Trust},
     },
     isolation::{self, Above, Column, ColumnType, Kind, Name, Options, Table, Template},
     tenancy::{Labels, TenantId, Tier},
@@ -69,7 +69,6 @@ fn key_sets(criterion: &mut Criterion, keys: &Keys) {
 
 fn contexts(criterion: &mut Criterion) -> Result<()> {
     let context = Context {
-        serial: 7,
         door: Door::Member,
         tenant: TenantId([7; 16]),
         external_id: Some("41".into()),
@@ -77,18 +76,22 @@ fn contexts(criterion: &mut Criterion) -> Result<()> {
         tier: Tier::Member,
         labels: Labels::default(),
         session: Some("4f2c".into()),
-        issuer: Some("https://idp.bench.test".into()),
+        trust: Some(Trust {
+            registration: TenantId([8; 16]).to_string(),
+            key: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".into(),
+            issuer: "https://idp.bench.test".into(),
+        }),
         expires_at: Some(NOW.saturating_mul(1_000_000)),
         issued_at: NOW,
         claims: Some(
             json!({"iss": "https://idp.bench.test", "sub": "alice", "iat": NOW, "exp": NOW + 300}).to_string(),
         ),
     };
-    let text = context.encode();
+    let text = context.encode(7);
     Context::decode(&text).ok_or("a context is not read back")?;
     let mut group = criterion.benchmark_group("context");
     group.throughput(Throughput::Bytes(text.len().try_into()?));
-    group.bench_function("encode", |bencher| bencher.iter(|| black_box(&context).encode()));
+    group.bench_function("encode", |bencher| bencher.iter(|| black_box(&context).encode(7)));
     group.bench_function("decode", |bencher| bencher.iter(|| Context::decode(black_box(&text))));
     group.finish();
     Ok(())
