@@ -20,11 +20,13 @@ DROP ROLE warden_auditor;
 RESET SESSION AUTHORIZATION;
 CREATE ROLE officers NOLOGIN IN ROLE warden_admin;
 CREATE ROLE plain NOLOGIN;
+-- From PostgreSQL 16 on, CREATEROLE alone is not enough for a role that somebody else made.
+GRANT plain TO boss WITH ADMIN OPTION;
 SET SESSION AUTHORIZATION boss;
 ALTER GROUP officers ADD USER boss;
 ALTER GROUP officers DROP USER officer;
-ALTER GROUP plain ADD USER boss;
-ALTER GROUP plain DROP USER boss;
+ALTER GROUP plain ADD USER nobody;
+ALTER GROUP plain DROP USER nobody;
 ALTER ROLE officer PASSWORD 'known';
 ALTER ROLE officer SET search_path = boss;
 ALTER ROLE officer RENAME TO forgotten;
