@@ -174,19 +174,24 @@ fn hears(relation: pg_sys::Oid, kind: pg_sys::Oid) -> Result<()> {
     approval::type_of(&Holder { relation, name: &name, trusted: false }, kind)
 }
 
+/// Everything made from type `$1`, itself included, by whatever detour of types: domains over it, arrays, rows that
+/// hold it, ranges and multiranges. The head of a query that goes on from `uses(t)`.
+const USES: &str = "WITH RECURSIVE uses(t) AS ( \
+       SELECT $1 UNION SELECT n.oid FROM uses u, LATERAL ( \
+         SELECT y.oid FROM pg_type y WHERE y.typbasetype = u.t OR y.typelem = u.t \
+         UNION ALL SELECT c.reltype FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+           WHERE a.atttypid = u.t AND NOT a.attisdropped AND c.reltype <> 0 \
+         UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = u.t \
+         UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = u.t) n(oid))";
+
 /// The tables that hold values of a domain, by whatever detour of types.
 fn users_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
     spi::as_owner(|| {
         spi::read(
-            "WITH RECURSIVE uses(t) AS ( \
-               SELECT $1 UNION SELECT n.oid FROM uses u, LATERAL ( \
-                 SELECT y.oid FROM pg_type y WHERE y.typbasetype = u.t OR y.typelem = u.t \
-                 UNION ALL SELECT c.reltype FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
-                   WHERE a.atttypid = u.t AND NOT a.attisdropped AND c.reltype <> 0 \
-                 UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = u.t \
-                 UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = u.t) n(oid)) \
-             SELECT DISTINCT c.oid FROM uses u JOIN pg_attribute a ON a.atttypid = u.t AND NOT a.attisdropped \
-               JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind IN ('r', 'p')",
+            &format!(
+                "{USES} SELECT DISTINCT c.oid FROM uses u JOIN pg_attribute a ON a.atttypid = u.t AND NOT a.attisdropped \
+                   JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind IN ('r', 'p')"
+            ),
             &[domain.into()],
             |row| row.need(1),
         )
@@ -197,20 +202,15 @@ fn users_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
 fn mentions_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
     spi::as_owner(|| {
         spi::read(
-            "WITH RECURSIVE uses(t) AS ( \
-               SELECT $1 UNION SELECT n.oid FROM uses u, LATERAL ( \
-                 SELECT y.oid FROM pg_type y WHERE y.typbasetype = u.t OR y.typelem = u.t \
-                 UNION ALL SELECT c.reltype FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
-                   WHERE a.atttypid = u.t AND NOT a.attisdropped AND c.reltype <> 0 \
-                 UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = u.t \
-                 UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = u.t) n(oid)), \
-             objects AS (SELECT d.classid, d.objid FROM uses u JOIN pg_depend d \
-               ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.t) \
-             SELECT r.ev_class FROM objects o JOIN pg_rewrite r ON r.oid = o.objid AND o.classid = 'pg_rewrite'::regclass \
-             UNION SELECT t.tgrelid FROM objects o JOIN pg_trigger t ON t.oid = o.objid AND o.classid = 'pg_trigger'::regclass \
-             UNION SELECT p.polrelid FROM objects o JOIN pg_policy p ON p.oid = o.objid AND o.classid = 'pg_policy'::regclass \
-             UNION SELECT c.conrelid FROM objects o JOIN pg_constraint c ON c.oid = o.objid AND o.classid = 'pg_constraint'::regclass \
-             UNION SELECT a.adrelid FROM objects o JOIN pg_attrdef a ON a.oid = o.objid AND o.classid = 'pg_attrdef'::regclass",
+            &format!(
+                "{USES}, objects AS (SELECT d.classid, d.objid FROM uses u JOIN pg_depend d \
+                   ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.t) \
+                 SELECT r.ev_class FROM objects o JOIN pg_rewrite r ON r.oid = o.objid AND o.classid = 'pg_rewrite'::regclass \
+                 UNION SELECT t.tgrelid FROM objects o JOIN pg_trigger t ON t.oid = o.objid AND o.classid = 'pg_trigger'::regclass \
+                 UNION SELECT p.polrelid FROM objects o JOIN pg_policy p ON p.oid = o.objid AND o.classid = 'pg_policy'::regclass \
+                 UNION SELECT c.conrelid FROM objects o JOIN pg_constraint c ON c.oid = o.objid AND o.classid = 'pg_constraint'::regclass \
+                 UNION SELECT a.adrelid FROM objects o JOIN pg_attrdef a ON a.oid = o.objid AND o.classid = 'pg_attrdef'::regclass"
+            ),
             &[domain.into()],
             |row| row.need(1),
         )
