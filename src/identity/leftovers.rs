@@ -68,7 +68,8 @@ pub fn statement_starts(statement: &Statement) -> Result<Verdict> {
         TRACES.with_borrow_mut(|traces| traces.settings_touched = true);
     }
     if let Kind::Copy { relation: Some(relation) } = kind {
-        super::run::refuse_copied_content(relation)?;
+        // COPY reads a table without a run.
+        super::run::refuse_content([(relation, pg_sys::Oid::INVALID)])?;
     }
     if kind == Kind::Other || !xact::is_transaction_running() || !super::slot::is_taken() {
         return Ok(Verdict::Run);

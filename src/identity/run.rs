@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use pgrx::pg_sys::Oid;
 use warden_core::error::{Result, SqlState, WardenError};
 
 use super::{leftovers, slot, standing};
@@ -36,7 +37,7 @@ pub fn starts(run: Run) -> Result<()> {
     }
     let lifted = force::lifted();
     refuse_lifted(run, lifted)?;
-    refuse_content(run)?;
+    refuse_content(run.reads())?;
     let stamp = Stamp { run: run.key(), serial, lifted, started_in: xact::current_subtransaction() };
     STAMPS.with_borrow_mut(|stamps| {
         // A run that an error cut off may have left its address to this one.
@@ -67,31 +68,24 @@ fn refuse_lifted(run: Run, lifted: Option<usize>) -> Result<()> {
     Ok(())
 }
 
+/// The relations that are read, each with its reader: the owner of the view that reads it, or nobody for the current
+/// role.
+///
 /// # Errors
 /// 42501 when somebody but a superuser reads what no policy covers, by himself or by a view of his: TOAST tables and
 /// statistics hold values of every tenant, and of the extension's registries. pg_read_all_data opens them.
-fn refuse_content(run: Run) -> Result<()> {
-    let reader = |owner| if owner == pgrx::pg_sys::Oid::INVALID { role::current() } else { owner };
-    let is_content = |(relation, owner): (_, _)| catalog::holds_content(relation) && !role::is_superuser(reader(owner));
-    if run.reads().into_iter().any(is_content) && catalog::has_extension() {
-        return Err(content());
+pub fn refuse_content(reads: impl IntoIterator<Item = (Oid, Oid)>) -> Result<()> {
+    let reader = |owner| if owner == Oid::INVALID { role::current() } else { owner };
+    let is_content = |(relation, owner)| catalog::holds_content(relation) && !role::is_superuser(reader(owner));
+    if !reads.into_iter().any(is_content) || !catalog::has_extension() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// # Errors
-/// As [`refuse_content`], for COPY, which reads a table without a run.
-pub fn refuse_copied_content(relation: pgrx::pg_sys::Oid) -> Result<()> {
-    if catalog::holds_content(relation) && !role::is_superuser(role::current()) && catalog::has_extension() {
-        return Err(content());
-    }
-    Ok(())
-}
-
-fn content() -> WardenError {
-    WardenError::new(SqlState::InsufficientPrivilege, "permission denied for a table that holds other tables' content")
-        .detail("TOAST tables and column statistics hold values of every tenant; no policy covers them.")
-        .hint("pg_stats shows the statistics of tables that you may read.")
+    Err(WardenError::new(
+        SqlState::InsufficientPrivilege,
+        "permission denied for a table that holds other tables' content",
+    )
+    .detail("TOAST tables and column statistics hold values of every tenant; no policy covers them.")
+    .hint("pg_stats shows the statistics of tables that you may read."))
 }
 
 /// # Errors
