@@ -26,6 +26,8 @@ pub enum SqlState {
     WrongObjectType,
     /// 42P01: no such relation.
     UndefinedTable,
+    /// 42P07: a relation of that name is there.
+    DuplicateTable,
     /// 42703: no such column.
     UndefinedColumn,
     /// 42804: a column of the wrong type.
@@ -36,6 +38,16 @@ pub enum SqlState {
     FeatureNotSupported,
     /// 54000: over a limit.
     ProgramLimitExceeded,
+    /// 39000: a value does not decrypt.
+    DecryptionFailed,
+    /// 22P02: text that is no value of the type.
+    InvalidText,
+    /// 22P03: bytes that are no value of the type.
+    InvalidBinary,
+    /// 40001: somebody else was faster; the transaction can be tried again.
+    SerializationFailure,
+    /// 22001: longer than the type allows.
+    StringTooLong,
     /// 01000: no error, but to be known.
     Warning,
     /// XX000: a defect of pg_warden itself.

@@ -5,8 +5,12 @@ use crate::error::{SqlState, WardenError};
 /// Whether a policy or trigger of this name on a protected table is a part of its protection. The prefix, not a list: a
 /// template has as many as it needs.
 pub fn is_own(name: &str) -> bool {
-    name.starts_with("warden_")
+    name.starts_with("warden_") || name == BIND_TRIGGER
 }
+
+/// The trigger that binds encrypted values to their rows: its name sorts behind every other ASCII name, so that it
+/// fires when the row's key will not change any more.
+pub const BIND_TRIGGER: &str = "~warden_bind";
 
 /// Whether only superusers may touch a role of this name. The prefix, not a list: a role that a later version makes
 /// could otherwise be prepared before it.
@@ -21,7 +25,10 @@ pub enum AlterPart {
     NoForceRowSecurity,
     DropColumn(String),
     DropNotNull(String),
+    SetDefault(String),
+    DropDefault(String),
     RetypeColumn(String),
+    DetachPartition,
     Other,
 }
 
@@ -70,9 +77,15 @@ impl Taken<'_> {
 
 /// 42501: the statement would weaken a protected table.
 pub fn refuse_weakening(relation: &str, taken: Taken) -> WardenError {
+    let hint = match taken {
+        Taken::Trigger(BIND_TRIGGER) => {
+            "It goes when a member of warden_admin decrypts the table's columns with warden.decrypt_column."
+        }
+        _ => "A member of warden_admin takes it away as a whole with warden.unprotect.",
+    };
     WardenError::new(SqlState::InsufficientPrivilege, format!("protection of table {relation} cannot be weakened"))
         .detail(taken.describe())
-        .hint("A member of warden_admin takes it away as a whole with warden.unprotect.")
+        .hint(hint)
 }
 
 /// 42501: a part of the protection that is missing came back as something else.
