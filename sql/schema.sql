@@ -50,7 +50,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON ROLE warden_admin IS 'pg_warden: security officer (tenants, issuers, policies)';
+COMMENT ON ROLE warden_admin IS 'pg_warden: security officer (tenants, issuers, policies, keys)';
 COMMENT ON ROLE warden_operator IS 'pg_warden: reserved for platform staff; may nothing of its own yet';
 COMMENT ON ROLE warden_auditor IS 'pg_warden: reads tenants, members, issuers, sessions and coverage of the whole platform, never content';
 COMMENT ON ROLE warden_broker IS 'pg_warden: an application server trusted to name the user itself';

@@ -2,6 +2,7 @@
 
 use warden_core::error::Result;
 
+use crate::encryption;
 use crate::identity::{leftovers, literal, run, session, slot};
 use crate::isolation;
 use crate::pg::analyze::AnalyzedQuery;
@@ -44,6 +45,8 @@ fn statement_starts(statement: &Statement) -> Result<Verdict> {
         return Ok(Verdict::Done);
     }
     role_guard::statement_starts(statement)?;
+    // What an encrypted column needs is said before what the table's protection would say of it.
+    encryption::statement_starts(statement)?;
     isolation::statement_starts(statement)?;
     worker::statement_starts(statement)?;
     Ok(Verdict::Run)
@@ -55,6 +58,7 @@ fn statement_done(statement: &Statement) -> Result<()> {
     }
     leftovers::statement_done(statement)?;
     isolation::statement_done(statement)?;
+    encryption::statement_done(statement)?;
     worker::statement_done(statement)
 }
 
@@ -64,6 +68,7 @@ fn object(event: &ObjectEvent) -> Result<()> {
     }
     leftovers::object(event)?;
     isolation::object(event)?;
+    encryption::object(event)?;
     worker::object(event)
 }
 
@@ -72,6 +77,7 @@ fn before_commit() -> Result<()> {
         return Ok(());
     }
     leftovers::before_commit()?;
+    encryption::before_commit()?;
     isolation::before_commit()
 }
 
@@ -84,6 +90,7 @@ fn transaction_ended(committed: bool) {
     run::transaction_ended();
     force::transaction_ended();
     isolation::transaction_ended();
+    encryption::transaction_ended();
     worker::transaction_ended(committed);
 }
 
@@ -98,5 +105,6 @@ fn savepoint_rolled_back(own: SubTransaction) {
     }
     session::rolled_back();
     leftovers::savepoint_rolled_back();
+    encryption::savepoint_rolled_back();
     run::savepoint_rolled_back(own);
 }

@@ -20,6 +20,7 @@ struct Stamp {
     /// The query of a foreign key, which reads with FORCE lifted: how deep in functions.
     lifted: Option<usize>,
     started_in: SubTransaction,
+    returns_rows: bool,
 }
 
 thread_local! {
@@ -38,7 +39,13 @@ pub fn starts(run: Run) -> Result<()> {
     let lifted = force::lifted();
     refuse_lifted(run, lifted)?;
     refuse_content(run.reads())?;
-    let stamp = Stamp { run: run.key(), serial, lifted, started_in: xact::current_subtransaction() };
+    let stamp = Stamp {
+        run: run.key(),
+        serial,
+        lifted,
+        started_in: xact::current_subtransaction(),
+        returns_rows: run.returns_rows(),
+    };
     STAMPS.with_borrow_mut(|stamps| {
         // A run that an error cut off may have left its address to this one.
         stamps.retain(|old| old.run != stamp.run);
@@ -98,6 +105,11 @@ pub fn continues(run: Run) -> Result<()> {
         return Ok(());
     }
     Err(foreign())
+}
+
+/// Whether somebody may see what the innermost run's data-modifying statement returns.
+pub fn returns_rows() -> bool {
+    STAMPS.with_borrow(|stamps| stamps.last().is_none_or(|stamp| stamp.returns_rows))
 }
 
 pub fn foreign() -> WardenError {

@@ -23,6 +23,7 @@ pub fn lock_family(root: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
         if !relation::lock(parent) {
             return Err(WardenError::new(SqlState::UndefinedTable, "the table has been dropped meanwhile"));
         }
+        keep_name(parent)?;
         for child in
             latest("SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = $1 ORDER BY 1", &[parent.into()], |row| {
                 row.need::<pg_sys::Oid>(1)
@@ -35,6 +36,19 @@ pub fn lock_family(root: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
         at += 1;
     }
     Ok(family)
+}
+
+/// A table that is locked keeps its name, and so must its schema: what is executed by name is to meet this table, and
+/// no lock but that of the schema's own row holds up ALTER SCHEMA … RENAME.
+fn keep_name(table: pg_sys::Oid) -> Result<()> {
+    spi::as_owner(|| {
+        spi::rows(
+            "SELECT n.oid FROM pg_namespace n WHERE n.oid = (SELECT c.relnamespace FROM pg_class c WHERE c.oid = $1) FOR SHARE",
+            &[table.into()],
+            |_| Ok(()),
+        )
+    })
+    .map(drop)
 }
 
 /// As [`lock_family`], without a lock.

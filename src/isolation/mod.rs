@@ -5,7 +5,7 @@ pub mod birth;
 mod child;
 mod commit;
 mod exempt;
-mod facts;
+pub mod facts;
 mod foreign_key;
 pub mod guard;
 mod preview;
@@ -15,7 +15,7 @@ mod row;
 mod schema;
 mod template;
 mod truncate;
-mod trust;
+pub mod trust;
 mod unprotect;
 
 use pgrx::pg_sys;

@@ -10,6 +10,7 @@ use warden_core::isolation::{self as core, Above, Column, Options, Plan, Table, 
 use super::foreign_key::{self, Pending};
 use super::registry::{self, Protected};
 use super::{api, child, facts, guard, template, trust, unprotect};
+use crate::encryption;
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice};
 use crate::pg::guc::PROTECT_SCAN_LIMIT;
@@ -127,6 +128,16 @@ pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
             )
             .detail("The table is protected with another template or other options.")
             .hint("Ask warden_admin."));
+        }
+        if encryption::registry::of(request.relation)?.is_some()
+            && protected.tenant_column()
+                != Some(request.column.as_str()).filter(|_| request.template.has_tenant_column())
+        {
+            return Err(WardenError::new(
+                SqlState::NotInPrerequisiteState,
+                "the tenant column of a table with encrypted columns cannot be changed",
+            )
+            .hint("Decrypt them first: warden.decrypt_column."));
         }
         keeps_column = protected.added.column
             && request.template.has_tenant_column()

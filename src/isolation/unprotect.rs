@@ -6,6 +6,7 @@ use warden_core::isolation::{self as core, Added};
 
 use super::registry::{self, Protected};
 use super::{api, facts, foreign_key, trust};
+use crate::encryption;
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice};
 use crate::pg::relation::{self, Relation};
@@ -35,6 +36,11 @@ fn unprotect(relation: Option<pg_sys::Oid>) {
                     "the table is protected as part of another table",
                 )
                 .hint("Take the protection away from the table above it, or detach this one first."));
+            }
+            if encryption::registry::of(table)?.is_some() {
+                return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the table has encrypted columns")
+                    .detail("Their values are encrypted under the key of each row's tenant.")
+                    .hint("Decrypt them first: warden.decrypt_column."));
             }
             take_away(&protected, false)?;
             notice(format!("table {} is not protected any more", facts::name(table)?));

@@ -23,9 +23,12 @@ pub enum Registry {
     Relation,
     Schema,
     Exemption,
+    TenantKey,
+    DataKey,
+    Column,
 }
 
-const REGISTRIES: [(Registry, &str); 9] = [
+const REGISTRIES: [(Registry, &str); 12] = [
     (Registry::Tenant, "tenant_registry"),
     (Registry::Member, "member_registry"),
     (Registry::Role, "role_registry"),
@@ -35,6 +38,9 @@ const REGISTRIES: [(Registry, &str); 9] = [
     (Registry::Relation, "relation_registry"),
     (Registry::Schema, "schema_registry"),
     (Registry::Exemption, "exemption_registry"),
+    (Registry::TenantKey, "tenant_key_registry"),
+    (Registry::DataKey, "data_key_registry"),
+    (Registry::Column, "encrypted_column_registry"),
 ];
 
 /// The registries that a context is judged by.
@@ -45,10 +51,12 @@ const JUDGES: [Registry; 5] =
 struct Mark {
     oid: pg_sys::Oid,
     is_stale: bool,
+    /// By what a parallel operation could see: good for as long as it runs.
+    filled_in_parallel: bool,
 }
 
 static MARKS: BackendCell<[Mark; REGISTRIES.len()]> =
-    BackendCell::new([Mark { oid: pg_sys::Oid::INVALID, is_stale: true }; REGISTRIES.len()]);
+    BackendCell::new([Mark { oid: pg_sys::Oid::INVALID, is_stale: true, filled_in_parallel: false }; REGISTRIES.len()]);
 /// One of the judges has changed since the context was last judged.
 static DOUBT: BackendCell<bool> = BackendCell::new(false);
 /// Grows with every change of a judge.
@@ -94,8 +102,25 @@ pub fn settle() {
 /// after, so that a change that comes in between marks it again.
 pub fn take_stale(registry: Registry) -> bool {
     accept_changes();
+    is_stale(registry)
+}
+
+/// As [`take_stale`], for several that are emptied together, after the call at hand has taken in what has changed.
+pub fn take_stale_any<const N: usize>(registries: [Registry; N]) -> bool {
+    // Each is asked: asking clears its mark.
+    let stale = registries.map(is_stale);
+    stale.contains(&true)
+}
+
+fn is_stale(registry: Registry) -> bool {
     let mut marks = MARKS.get();
     let mark = &mut marks[registry as usize];
+    if mark.filled_in_parallel {
+        if parallel::in_parallel_mode() {
+            return false;
+        }
+        (mark.is_stale, mark.filled_in_parallel) = (true, false);
+    }
     if !mark.is_stale && mark.oid != pg_sys::Oid::INVALID {
         return false;
     }
@@ -105,10 +130,12 @@ pub fn take_stale(registry: Registry) -> bool {
     true
 }
 
-/// The cache is about to be filled with what may be old already.
+/// The cache is about to be filled with what may be old already: it is emptied as soon as a latest look can be taken.
 pub fn keep_stale(registry: Registry) {
     let mut marks = MARKS.get();
-    marks[registry as usize].is_stale = true;
+    let mark = &mut marks[registry as usize];
+    mark.is_stale = true;
+    mark.filled_in_parallel = parallel::in_parallel_mode();
     MARKS.set(marks);
 }
 

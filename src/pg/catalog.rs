@@ -33,6 +33,13 @@ pub fn relation_name(relation: pg_sys::Oid) -> String {
     }
 }
 
+/// A name as SQL wants it, quoted where it has to be.
+pub fn quote_identifier(name: &str) -> String {
+    let Ok(name) = CString::new(name) else { return String::new() };
+    // SAFETY: a C string that outlives the call; the answer is it or a palloc'd one.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
+}
+
 /// The relation's name alone; empty for an OID that names nothing.
 pub fn bare_name(relation: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up inside a transaction; the answer is a palloc'd C string or null.
@@ -119,6 +126,17 @@ pub fn column_name(relation: pg_sys::Oid, number: i16) -> String {
 pub fn column_type(relation: pg_sys::Oid, number: i16) -> pg_sys::Oid {
     // SAFETY: a catalog look-up inside a transaction.
     unsafe { pg_sys::get_atttype(relation, number) }
+}
+
+/// The type of a column and its modifier; of a domain, those that it stands on.
+pub fn column_base_type(relation: pg_sys::Oid, number: i16) -> (pg_sys::Oid, i32) {
+    let (mut kind, mut modifier, mut collation) = (pg_sys::Oid::INVALID, -1, pg_sys::Oid::INVALID);
+    // SAFETY: catalog look-ups inside a transaction; the column was found by its caller.
+    unsafe {
+        pg_sys::get_atttypetypmodcoll(relation, number, &mut kind, &mut modifier, &mut collation);
+        kind = pg_sys::getBaseTypeAndTypmod(kind, &mut modifier);
+    }
+    (kind, modifier)
 }
 
 /// Whether a user has the owner's rights over a relation.

@@ -62,3 +62,25 @@ pub fn guc_record(name: &std::ffi::CStr) -> Option<*mut pgrx::pg_sys::config_gen
         (!record.is_null()).then_some(record)
     }
 }
+
+/// A transaction's number: a type of its own in the bindings.
+pub fn transaction_id(number: u32) -> pgrx::pg_sys::TransactionId {
+    pgrx::pg_sys::TransactionId::from_inner(number)
+}
+
+/// A column of a row's shape, counted from 0.
+///
+/// # Safety
+/// A valid descriptor with more columns than that.
+pub unsafe fn attribute(desc: pgrx::pg_sys::TupleDesc, at: usize) -> pgrx::pg_sys::Form_pg_attribute {
+    #[cfg(feature = "pg18")]
+    // SAFETY: by the caller's promise.
+    unsafe {
+        pgrx::pg_sys::TupleDescAttr(desc, at as i32)
+    }
+    #[cfg(not(feature = "pg18"))]
+    // SAFETY: by the caller's promise.
+    unsafe {
+        (*desc).attrs.as_mut_ptr().add(at)
+    }
+}

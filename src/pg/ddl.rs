@@ -83,6 +83,29 @@ pub fn command(statement: &Statement) -> Command {
     }
 }
 
+/// The table whose name, owner or columns the statement is about to change, without a lock.
+pub fn reshaped(statement: &Statement) -> Option<pg_sys::Oid> {
+    use pg_sys::AlterTableType::{AT_AddColumn, AT_ChangeOwner, AT_ColumnDefault, AT_DropColumn};
+    use pg_sys::NodeTag::{T_AlterObjectSchemaStmt, T_AlterTableStmt, T_RenameStmt};
+    let node = statement.node();
+    // SAFETY: each cast is to the type that the tag names; the tree is valid during the hook.
+    unsafe {
+        let relation = match statement.tag() {
+            T_RenameStmt => (*node.cast::<pg_sys::RenameStmt>()).relation,
+            T_AlterObjectSchemaStmt => (*node.cast::<pg_sys::AlterObjectSchemaStmt>()).relation,
+            T_AlterTableStmt => {
+                let alter = &*node.cast::<pg_sys::AlterTableStmt>();
+                let parts = PgList::<pg_sys::AlterTableCmd>::from_pg(alter.cmds);
+                let reshaping = [AT_AddColumn, AT_ChangeOwner, AT_ColumnDefault, AT_DropColumn];
+                let reshapes = parts.iter_ptr().any(|part| reshaping.contains(&(*part).subtype));
+                if reshapes { alter.relation } else { std::ptr::null_mut() }
+            }
+            _ => return None,
+        };
+        named(relation)
+    }
+}
+
 /// What is to be looked at after it ran.
 pub fn command_done(statement: &Statement) -> Command {
     use pg_sys::NodeTag::*;
@@ -156,7 +179,10 @@ unsafe fn alter_part(part: &pg_sys::AlterTableCmd) -> AlterPart {
         Part::AT_NoForceRowSecurity => AlterPart::NoForceRowSecurity,
         Part::AT_DropColumn => AlterPart::DropColumn(name),
         Part::AT_DropNotNull => AlterPart::DropNotNull(name),
+        Part::AT_ColumnDefault if part.def.is_null() => AlterPart::DropDefault(name),
+        Part::AT_ColumnDefault => AlterPart::SetDefault(name),
         Part::AT_AlterColumnType => AlterPart::RetypeColumn(name),
+        Part::AT_DetachPartition => AlterPart::DetachPartition,
         _ => AlterPart::Other,
     }
 }

@@ -36,6 +36,12 @@ impl Run {
         unsafe { super::compat::reads((*self.0).plannedstmt) }
     }
 
+    /// Whether a data-modifying part of the query has a RETURNING, or may have one.
+    pub fn returns_rows(self) -> bool {
+        // SAFETY: the descriptor is valid during the hook.
+        unsafe { (*self.0).plannedstmt.as_ref().is_none_or(|planned| planned.hasReturning || planned.hasModifyingCTE) }
+    }
+
     /// Every relation that the plan depends on, views and children too.
     pub fn relations(self) -> Vec<pg_sys::Oid> {
         // SAFETY: the descriptor is valid during the hook; relationOids is a list of OIDs.

@@ -39,6 +39,14 @@ pub static SESSION_MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(12 * 3600);
 /// Megabytes.
 pub static PROTECT_SCAN_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
 
+pub static ROOT_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static ALLOW_LOCAL_ROOT_KEY: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// The file that holds the root key, if one is set.
+pub fn root_key_file() -> Option<String> {
+    ROOT_KEY_FILE.get().map(|file| file.to_string_lossy().into_owned()).filter(|file| !file.is_empty())
+}
+
 /// Defines every setting but `warden.context` (see [`super::context`]) and reserves the prefix, so that a misspelt
 /// or invented `warden.*` is an error instead of a setting that anybody may write.
 pub fn define() {
@@ -112,6 +120,22 @@ pub fn define() {
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_S,
+    );
+    GucRegistry::define_string_guc(
+        c"warden.root_key_file",
+        c"The file of 32 bytes that holds the key which wraps the tenants' keys.",
+        c"Of the whole server: another file would be another key.",
+        &ROOT_KEY_FILE,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_bool_guc(
+        c"warden.allow_local_root_key",
+        c"Lets the root key lie inside of the data directory. For test servers only.",
+        c"Of the whole server: a backup of the data directory would hold the key and what it opens.",
+        &ALLOW_LOCAL_ROOT_KEY,
+        GucContext::Sighup,
+        flags,
     );
     super::context::define();
     // SAFETY: called once from _PG_init, after every setting of the prefix has been defined.

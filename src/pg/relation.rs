@@ -126,6 +126,18 @@ pub fn renamed_column(statement: &Statement) -> Option<Renamed> {
     }
 }
 
+/// The table that ALTER TABLE has changed, under the name that it was called by.
+pub fn altered(statement: &Statement) -> Option<pg_sys::Oid> {
+    // SAFETY: the cast is to the type that the tag names.
+    unsafe {
+        if statement.tag() != pg_sys::NodeTag::T_AlterTableStmt {
+            return None;
+        }
+        let alter = statement.node().cast::<pg_sys::AlterTableStmt>();
+        if (*alter).relation.is_null() { None } else { resolve((*alter).relation) }
+    }
+}
+
 const FAMILY_COMMANDS: [pg_sys::AlterTableType::Type; 5] = [
     pg_sys::AlterTableType::AT_AttachPartition,
     pg_sys::AlterTableType::AT_DetachPartition,

@@ -5,6 +5,7 @@ use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::{ExternalId, Reason, Slug, TenantId};
 
 use super::directory;
+use crate::encryption;
 use crate::pg::error::{answer, internal};
 use crate::pg::role::{self, Role};
 use crate::pg::spi;
@@ -36,7 +37,7 @@ fn create(
         return Err(WardenError::new(SqlState::InvalidParameterValue, "a tenant's name must not be blank"));
     }
     let external_id = external_id.map(ExternalId::parse).transpose()?;
-    spi::as_owner(|| {
+    let id = spi::as_owner(|| {
         let id: pgrx::Uuid = spi::value(
             "INSERT INTO warden.tenant_registry (id, slug, external_id, name, region) \
              VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING RETURNING id",
@@ -68,7 +69,9 @@ fn create(
             return Err(taken("slug, external id or id"));
         }
         Ok(id)
-    })
+    })?;
+    encryption::tenant_created(directory::tenant_id(id))?;
+    Ok(id)
 }
 
 fn taken(what: &str) -> WardenError {

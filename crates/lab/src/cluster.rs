@@ -25,6 +25,9 @@ use crate::{
 /// Names the socket's file alone; no TCP port of that number is opened.
 const SOCKET_PORT: u16 = 5432;
 
+/// The root key of every lab: what is encrypted in one opens in another, as after a restore.
+pub const ROOT_KEY: [u8; 32] = *b"the root key of a lab, no secret";
+
 pub struct Cluster {
     dir: PathBuf,
     bin: PathBuf,
@@ -119,6 +122,27 @@ impl Cluster {
         fs::create_dir(&dir).map_err(Error::file(&dir))?;
         self.user.own(&dir).map_err(Error::file(&dir))?;
         Ok(dir)
+    }
+
+    /// The file that holds the root key; a standby uses its primary's.
+    pub fn root_key_file(&self) -> PathBuf {
+        self.dir.join("root.key")
+    }
+
+    /// Makes the file anew; `mode` as for chmod.
+    pub fn write_root_key(&self, content: &[u8], mode: u32) -> Result<()> {
+        self.write_private(&self.root_key_file(), content, mode)
+    }
+
+    /// A file that belongs to the server's user.
+    pub fn write_private(&self, path: &Path, content: &[u8], mode: u32) -> Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file(path)(error)),
+            _ => {}
+        }
+        fs::write(path, content).map_err(Error::file(path))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::file(path))?;
+        self.user.own(path).map_err(Error::file(path))
     }
 
     /// A program of this installation (`psql`, `pg_dump`, `pgbench`), set up to reach this server, as the server's user.
@@ -233,6 +257,7 @@ impl Cluster {
         ];
         if builder.preload {
             settings.push(("shared_preload_libraries", "pg_warden".into()));
+            settings.push(("warden.root_key_file", self.root_key_file().display().to_string()));
         }
         let own = builder.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let path = self.data_dir().join("postgresql.conf");
@@ -299,6 +324,7 @@ impl ClusterBuilder {
         ]);
         run(&mut initdb)?;
         cluster.write_settings(&self)?;
+        cluster.write_root_key(&ROOT_KEY, 0o600)?;
         cluster.start()?;
         Ok(cluster)
     }

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 use warden_core::error::Result;
-use warden_core::isolation::guard::{self, Taken};
+use warden_core::isolation::guard::{self, BIND_TRIGGER, Taken};
 
 use super::kept::{self, Kept};
 use super::{leaving, reader, restore};
@@ -79,7 +79,8 @@ fn is_enabled_for_good(trigger: pg_sys::Oid) -> Result<bool> {
         tuple::row(tuple::TRIGGER, &[trigger.to_u32()], sees, |row| Ok((row.name(c"tgname")?, row.char(c"tgenabled")?)))
     };
     let (before, now) = (seen(Sees::Before)?, seen(Sees::Now)?);
-    Ok(before.zip(now).is_some_and(|((old, _), (new, enabled))| old == new && enabled == 'A'))
+    // The one that binds encrypted values fires for no replica, which is sent them bound.
+    Ok(before.zip(now).is_some_and(|((old, _), (new, enabled))| old == new && old != BIND_TRIGGER && enabled == 'A'))
 }
 
 /// A policy or trigger of the protection is neither altered nor renamed, nor is its name taken.
@@ -127,9 +128,12 @@ fn dropping(event: &ObjectEvent) -> Result<()> {
         }
         class if class == tuple::TRIGGER.table => {
             let trigger = tuple::row(tuple::TRIGGER, &key, Sees::Before, |row| {
-                Ok(Kept::Trigger { relation: row.oid(c"tgrelid")?, name: row.name(c"tgname")? })
+                // A partition's copy goes with its parent's, or with the partition.
+                let is_inherited = row.oid(c"tgparentid")? != pg_sys::Oid::INVALID;
+                let trigger = Kept::Trigger { relation: row.oid(c"tgrelid")?, name: row.name(c"tgname")? };
+                Ok((!is_inherited).then_some(trigger))
             })?;
-            kept::note_own(trigger)
+            kept::note_own(trigger.flatten())
         }
         class if class == tuple::CONSTRAINT.table => constraint(event.object),
         _ => Ok(()),

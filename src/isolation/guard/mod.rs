@@ -20,7 +20,7 @@ use crate::pg::role::{self, Role};
 pub use event::object;
 pub use kept::{before_commit, transaction_ended};
 pub use publication::refuse_published;
-pub use standing::refuse_standing;
+pub use standing::{approve_defaults, refuse_standing};
 pub use statement::{statement_done, statement_starts};
 
 /// Whose functions may see rows.

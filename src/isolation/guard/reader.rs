@@ -8,6 +8,7 @@ use warden_core::isolation::guard::{self, Reader};
 
 use super::approval::{self, Holder};
 use super::{APPROVING, foreign_key, is_trusted};
+use crate::encryption;
 use crate::isolation::registry;
 use crate::pg::calls;
 use crate::pg::catalog;
@@ -198,9 +199,14 @@ fn users_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
     })
 }
 
+/// What runs on a companion view runs for its table's tenants.
+fn stands_for(relation: pg_sys::Oid) -> Result<pg_sys::Oid> {
+    Ok(encryption::registry::table_of(relation)?.unwrap_or(relation))
+}
+
 /// The tables whose rules, triggers, policies, checks or defaults mention a domain, by whatever detour of types.
 fn mentions_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
-    spi::as_owner(|| {
+    let found: Vec<pg_sys::Oid> = spi::as_owner(|| {
         spi::read(
             &format!(
                 "{USES}, objects AS (SELECT d.classid, d.objid FROM uses u JOIN pg_depend d \
@@ -214,7 +220,8 @@ fn mentions_of(domain: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
             &[domain.into()],
             |row| row.need(1),
         )
-    })
+    })?;
+    found.into_iter().map(stands_for).collect()
 }
 
 /// A new default: of a generated column it is evaluated over the rows, of another one whenever a row is written.
@@ -359,7 +366,7 @@ pub fn function_altered(function: pg_sys::Oid) -> Result<()> {
 
 /// What calls a function or its operators, on which table, and whether it calls approved functions alone.
 fn callers(function: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String, bool)>> {
-    spi::as_owner(|| {
+    let found: Vec<(pg_sys::Oid, String, bool)> = spi::as_owner(|| {
         spi::read(
             "WITH called(class, oid) AS (SELECT 'pg_proc'::regclass, $1 \
                UNION ALL SELECT 'pg_operator'::regclass, o.oid FROM pg_operator o WHERE o.oprcode = $1), \
@@ -381,7 +388,8 @@ fn callers(function: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, String, bool)>> {
             &[function.into()],
             |row| Ok((row.need(1)?, row.need(2)?, row.need(3)?)),
         )
-    })
+    })?;
+    found.into_iter().map(|(relation, name, held)| Ok((stands_for(relation)?, name, held))).collect()
 }
 
 /// The domains and range types that call a function.

@@ -3,7 +3,7 @@
 
 use pgrx::pg_sys;
 use warden_core::error::Result;
-use warden_core::isolation::guard::{self, Taken};
+use warden_core::isolation::guard::{self, BIND_TRIGGER, Taken};
 use warden_core::isolation::{self as core, TRUNCATE_TRIGGER};
 
 use crate::isolation::registry::Protected;
@@ -15,6 +15,8 @@ use crate::pg::{catalog, function, role, spi};
 
 /// BEFORE TRUNCATE FOR EACH STATEMENT, as pg_trigger.tgtype has it.
 const BEFORE_TRUNCATE: i16 = 2 | 32;
+/// BEFORE INSERT OR UPDATE FOR EACH ROW.
+const BEFORE_ROW: i16 = 1 | 2 | 4 | 16;
 
 /// Whether a policy that has just been made is one that its table's protection misses.
 ///
@@ -53,14 +55,25 @@ fn statement(protected: &Protected, name: &str) -> Result<Option<String>> {
     Ok(policies.into_iter().find(|policy| policy.name == name).map(|policy| policy.sql))
 }
 
-/// As [`policy`], for the trigger against TRUNCATE.
+/// As [`policy`], for the trigger against TRUNCATE and the one that binds encrypted values, which a partition has from
+/// the table above it, whoever attaches it.
 pub fn trigger(object: pg_sys::Oid) -> Result<bool> {
     let found = tuple::row(tuple::TRIGGER, &[object.to_u32()], Sees::Now, |row| {
         let is_plain = row.tree(c"tgqual")?.is_none() && row.short(c"tgnargs")? == 0;
-        Ok((row.oid(c"tgrelid")?, row.name(c"tgname")?, row.oid(c"tgfoid")?, row.short(c"tgtype")?, is_plain))
+        let is_inherited = row.oid(c"tgparentid")? != pg_sys::Oid::INVALID;
+        let trigger = (row.name(c"tgname")?, row.oid(c"tgfoid")?, row.short(c"tgtype")?);
+        Ok((row.oid(c"tgrelid")?, trigger, is_plain, is_inherited))
     })?;
-    let Some((relation, name, calls, kind, is_plain)) = found.filter(|_| restores()) else { return Ok(false) };
-    let Some(protected) = registry::lookup(relation)? else { return Ok(false) };
+    let Some((relation, (name, calls, kind), is_plain, is_inherited)) = found else { return Ok(false) };
+    if name == BIND_TRIGGER && (is_inherited || restores()) {
+        let is_ours = is_plain && kind == BEFORE_ROW && function::signature(calls) == "warden.bind_row()";
+        return if is_ours {
+            Ok(true)
+        } else {
+            Err(guard::refuse_restored(&catalog::relation_name(relation), Taken::Trigger(&name)))
+        };
+    }
+    let Some(protected) = registry::lookup(relation)?.filter(|_| restores()) else { return Ok(false) };
     if name != TRUNCATE_TRIGGER || !protected.added.trigger {
         return Ok(false);
     }

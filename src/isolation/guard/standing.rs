@@ -66,6 +66,29 @@ fn expressions(relation: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
+/// The defaults of a relation that stands for a protected table, or of the table itself: they run when a row is written.
+///
+/// # Errors
+/// 42501 for one that calls what nobody has approved.
+pub fn approve_defaults(relation: pg_sys::Oid, table: pg_sys::Oid) -> Result<()> {
+    if catalog::owner(table).is_some_and(|owner| is_trusted(owner, table)) {
+        return Ok(());
+    }
+    let found = spi::as_owner(|| {
+        spi::rows(
+            "SELECT a.attname::text, d.adbin::text FROM pg_attrdef d \
+               JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = $1 ORDER BY 1",
+            &[relation.into()],
+            |row| Ok((row.need::<String>(1)?, row.get::<String>(2)?)),
+        )
+    })?;
+    for (name, default) in found {
+        let holder = guard::holder(Reader::Default, &name);
+        approval::trees(&Holder { relation: table, name: &holder, trusted: false }, tree(default)?.as_deref())?;
+    }
+    Ok(())
+}
+
 fn exclusions(relation: pg_sys::Oid) -> Result<()> {
     let found = spi::as_owner(|| {
         spi::rows(
