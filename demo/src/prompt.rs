@@ -49,7 +49,7 @@ fn startup(world: &World) -> Result<String> {
     let (one, two) = names.split_at(ROLE_LABELS.len());
     let [instructor, student] = [1, 3].map(|role| one.get(role).cloned().unwrap_or_default());
     let other = two.first().cloned().unwrap_or_default();
-    let probes = &world.sample.probes;
+    let (probes, secrets) = (&world.sample.probes, &world.sample.secrets);
     let banner = [
         String::new(),
         "You are the application's role, app, in the protected world. psql variables hold tokens:".into(),
@@ -64,6 +64,8 @@ fn startup(world: &World) -> Result<String> {
         format!("  {};", probes.instructor_write),
         "Also: SET warden.context, RESET ALL, set_config, \\d+ exam.*;".into(),
         "or \\c - dba (owns the tables), \\c - officer (warden_admin), \\c - app_broker (warden_broker).".into(),
+        "As dba, encrypt a column, and then read the table, and the view that the notice names:".into(),
+        format!("  {};", secrets.call(secrets.searched)),
         "\\q stops the server and removes everything.".into(),
         String::new(),
     ];

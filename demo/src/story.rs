@@ -1,19 +1,16 @@
 //! What the protected world answers to mistakes, attacks and curiosity. Each step checks its outcome.
 
 use warden_lab::{
-    Error, Member, OFFICER, OWNER, Refusal, Result, copied_out,
-    postgres::{Client, Transaction},
-    refused,
-    sample::NO_ROW,
+    Error, Member, OFFICER, OWNER, Refusal, Result, copied_out, postgres::Client, refused, sample::NO_ROW,
 };
 
 use crate::{
+    secrets,
+    steps::{DENIED, NO_CONTEXT, count, expect, rolled_back, shown},
     teller::{Teller, counted, thousands},
     world::World,
 };
 
-const DENIED: &[&str] = &["42501"];
-const NO_CONTEXT: &[&str] = &["28000"];
 /// A login that comes second is refused as a credential, as a state or as a right.
 const ONE_LOGIN: &[&str] = &["28000", "42501", "55000"];
 
@@ -24,6 +21,7 @@ pub fn tell(teller: &mut Teller, world: &mut World) -> Result<()> {
     who_may_do_what(teller, world)?;
     a_reference(teller, world)?;
     the_owner(teller, world)?;
+    secrets::tell(teller, world)?;
     a_removed_member(teller, world)
 }
 
@@ -283,29 +281,6 @@ fn a_removed_member(teller: &mut Teller, world: &World) -> Result<()> {
     Ok(())
 }
 
-/// A check whose point is what the user is told: the whole message, as psql shows it.
-fn shown(teller: &mut Teller, what: &str, work: impl FnOnce() -> Result<Refusal>) {
-    let mut seen = None;
-    teller.check(what, || {
-        let refusal = work()?;
-        let outcome = "refused".to_owned();
-        seen = Some(refusal);
-        Ok(outcome)
-    });
-    if let Some(refusal) = seen {
-        teller.refusal(&refusal);
-    }
-}
-
-fn rolled_back<T>(world: &World, member: &Member, work: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
-    let mut client = world.lab.connect("app")?;
-    let mut tx = client.transaction()?;
-    world.lab.login(&mut tx, member)?;
-    let value = work(&mut tx)?;
-    tx.rollback()?;
-    Ok(value)
-}
-
 /// What the first institution has in the table of the mistakes, counted from the source.
 fn own_rows(world: &World) -> Result<i64> {
     let table = world.sample.table(world.sample.probes.forgotten_table);
@@ -313,17 +288,6 @@ fn own_rows(world: &World) -> Result<i64> {
         (Some(table), Some(institution)) => Ok(table.rows.visible_to(institution)),
         _ => Err(Error::unexpected("the sample lacks the table of its probes")),
     }
-}
-
-fn count(tx: &mut Transaction<'_>, query: &str) -> Result<i64> {
-    Ok(tx.query_one(query, &[])?.get(0))
-}
-
-fn expect(what: &str, seen: i64, right: i64) -> Result<()> {
-    if seen == right {
-        return Ok(());
-    }
-    Err(Error::unexpected(format!("{} {what}, not {}", thousands(seen), thousands(right))))
 }
 
 fn without_number(refusal: &Refusal, number: i64) -> Refusal {

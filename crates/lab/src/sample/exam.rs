@@ -1,6 +1,6 @@
 //! A generated examination platform, the same every time.
 
-use super::{Institution, Probes, Protection, Sample, TableWriter, rng::Rng};
+use super::{Institution, Probes, Protection, Sample, Secret, Secrets, TableWriter, rng::Rng};
 use crate::Result;
 
 /// Of the smallest institution; the others have up to four times as many students.
@@ -69,6 +69,16 @@ impl Sample {
                 reference: "INSERT INTO exam.exam (course_id, title, held_on) VALUES ($1, 'Resit', '2026-09-01')",
                 append_only: Some("UPDATE exam.grade_log SET score = 100"),
                 leaking_ddl: "ALTER TABLE exam.student ADD CHECK (email::int > 0)",
+            },
+            secrets: Secrets {
+                searched: Secret { table: "exam.student", column: "email" },
+                others: &[
+                    Secret { table: "exam.student", column: "full_name" },
+                    Secret { table: "exam.question", column: "solution" },
+                ],
+                key: &["id"],
+                insert: "INSERT INTO exam.student_clear (user_id, full_name, email) \
+                         VALUES ('student-new', 'Grace Haddad', $1) RETURNING email",
             },
         })
     }
@@ -250,6 +260,20 @@ mod tests {
             if let Rows::ByInstitution(counts) = &a.rows {
                 assert_eq!(counts.len(), one.institutions.len(), "{}", a.name);
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn secrets_are_told_from_the_source() -> crate::Result<()> {
+        let sample = Sample::generated(Size::default())?;
+        let first = &sample.institutions[0];
+        for secret in sample.secrets.all() {
+            let table = sample.table(secret.table).ok_or_else(|| crate::Error::unexpected(secret.table))?;
+            let values = table.values(first, &[secret.column])?;
+            assert_eq!(values.len() as i64, table.rows.visible_to(first), "{}", secret.context());
+            assert!(values.iter().all(|row| row[0].is_some()), "{}", secret.context());
+            assert!(table.values(first, &["no_column"]).is_err());
         }
         Ok(())
     }

@@ -3,11 +3,13 @@
 mod exam;
 mod oulad;
 mod rng;
+mod secrets;
 
 use std::{collections::BTreeMap, io::Write};
 
 pub use exam::Size;
 use postgres::Client;
+pub use secrets::{Secret, Secrets};
 use uuid::Uuid;
 
 use crate::{Error, Result};
@@ -21,6 +23,7 @@ pub struct Sample {
     pub tables: Vec<Table>,
     pub institutions: Vec<Institution>,
     pub probes: Probes,
+    pub secrets: Secrets,
 }
 
 pub struct Institution {
@@ -143,6 +146,27 @@ impl Institution {
             return Ok(format!("{title}@{}", self.slug));
         }
         self.students.first().cloned().ok_or_else(|| Error::unexpected(format!("{} has no student", self.slug)))
+    }
+}
+
+impl Table {
+    /// What the source has of an institution in these columns, row by row; `None` where the field is empty.
+    pub fn values(&self, institution: &Institution, columns: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
+        let position = |column: &str| {
+            let found = self.columns.split(", ").position(|own| own == column);
+            found.ok_or_else(|| Error::unexpected(format!("{}: there is no column {column}", self.name)))
+        };
+        let tenant = self.protection.tenant_column.map(position).transpose()?;
+        let positions: Vec<usize> = columns.iter().copied().map(position).collect::<Result<_>>()?;
+        let mut rows = Vec::new();
+        for record in csv::ReaderBuilder::new().has_headers(false).from_reader(self.csv.as_slice()).into_records() {
+            let record = record?;
+            if tenant.is_none_or(|tenant| record.get(tenant) == Some(&institution.external_id)) {
+                let field = |position: &usize| record.get(*position).filter(|text| !text.is_empty()).map(str::to_owned);
+                rows.push(positions.iter().map(field).collect());
+            }
+        }
+        Ok(rows)
     }
 }
 

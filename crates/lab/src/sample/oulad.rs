@@ -9,7 +9,7 @@ use std::{
 
 use csv::StringRecord;
 
-use super::{Institution, Probes, Protection, Sample, Table, TableWriter};
+use super::{Institution, Probes, Protection, Sample, Secret, Secrets, Table, TableWriter};
 use crate::{Error, Result};
 
 const STAFF_WRITES: &str = r#"{"insert": "instructor", "update": "instructor", "delete": "instructor"}"#;
@@ -80,6 +80,16 @@ impl Sample {
                 reference: "INSERT INTO exam.student_assessment (id_assessment, id_student, is_banked) VALUES ($1, 1, 0)",
                 append_only: None,
                 leaking_ddl: "ALTER TABLE exam.student_info ADD CHECK (region::int > 0)",
+            },
+            secrets: Secrets {
+                searched: Secret { table: "exam.student_info", column: "region" },
+                others: &[
+                    Secret { table: "exam.student_info", column: "imd_band" },
+                    Secret { table: "exam.student_info", column: "disability" },
+                ],
+                key: &["code_module", "code_presentation", "id_student"],
+                insert: "INSERT INTO exam.student_info_clear (code_presentation, id_student, region) \
+                         VALUES ('2013J', 999999999, $1) RETURNING region",
             },
         })
     }
