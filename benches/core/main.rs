@@ -1,6 +1,7 @@
-//! The core without a server: what the parts of a login cost, and the plan that `protect` makes.
+//! The core without a server: what the parts of a login cost, the plan that `protect` makes, and encrypted values.
 
 mod keys;
+mod value;
 
 use std::{collections::HashMap, error::Error, hint::black_box, time::Duration};
 
@@ -30,6 +31,7 @@ fn main() -> Result<()> {
     key_sets(&mut criterion, &keys);
     contexts(&mut criterion)?;
     plans(&mut criterion)?;
+    value::values(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }

@@ -15,7 +15,7 @@ use warden_lab::{Error, Result};
 use crate::{
     pgbench::Average,
     report::{Report, Section},
-    rows::{Effort, login, plan, protected, reading, untouched},
+    rows::{Effort, encryption, login, plan, protected, reading, search, untouched},
     world::World,
 };
 
@@ -54,7 +54,10 @@ enum Part {
     Reading,
     Login,
     Untouched,
+    Encryption,
+    EncryptionLarge,
     Protected,
+    Search,
 }
 
 fn main() -> ExitCode {
@@ -113,8 +116,17 @@ impl Arguments {
 }
 
 impl Part {
-    /// Protected statements last: their inserts grow the tables.
-    const ALL: [Self; 5] = [Self::Plan, Self::Reading, Self::Login, Self::Untouched, Self::Protected];
+    /// Protected statements late: their inserts grow the tables. The search, which makes a large table of its own, behind.
+    const ALL: [Self; 8] = [
+        Self::Plan,
+        Self::Reading,
+        Self::Login,
+        Self::Untouched,
+        Self::Encryption,
+        Self::EncryptionLarge,
+        Self::Protected,
+        Self::Search,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -122,7 +134,10 @@ impl Part {
             Self::Reading => "reading the context",
             Self::Login => "login",
             Self::Untouched => "statements that touch nothing protected",
+            Self::Encryption => "encryption of 64 bytes",
+            Self::EncryptionLarge => "encryption of 64 KiB",
             Self::Protected => "protected statements",
+            Self::Search => "encrypted columns",
         }
     }
 
@@ -132,7 +147,10 @@ impl Part {
             Self::Reading => reading::measure(world, effort),
             Self::Login => login::measure(world, effort),
             Self::Untouched => untouched::measure(world, effort),
+            Self::Encryption => encryption::measure_small(world, effort),
+            Self::EncryptionLarge => encryption::measure_large(world, effort),
             Self::Protected => protected::measure(world, effort),
+            Self::Search => search::measure(world, effort),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Check {
 pub enum Target {
     /// Times the first of the others, at most.
     Ratio(f64),
+    /// Times each of the others, in their order, at most.
+    Ratios(&'static [f64]),
     /// Seconds, at most.
     Time(f64),
     /// Against the first of the others: the interval of the ratio's median holds 1, or lies below.
@@ -74,6 +76,10 @@ impl Row {
         let first = || self.others.first().map(|other| self.ours.over(other));
         match self.target {
             Target::Ratio(most) => first().map(|ratio| ratio.median() <= most),
+            Target::Ratios(most) => {
+                let mut pairs = self.others.iter().zip(most);
+                Some(pairs.all(|(other, most)| self.ours.over(other).median() <= *most))
+            }
             Target::Time(most) => Some(self.ours.median() <= most),
             Target::NoDifference => first().map(|ratio| ratio.median_interval().0 <= 1.0),
             Target::None => None,
@@ -147,6 +153,7 @@ impl Unit {
     fn target(self, row: &Row) -> String {
         match row.target {
             Target::Ratio(most) => format!("≤ {most:.2}"),
+            Target::Ratios(most) => most.iter().map(|most| format!("≤ {most}")).collect::<Vec<_>>().join(", "),
             Target::Time(most) => format!("≤ {:.0} {}", self.of(most), self.name()),
             Target::NoDifference => "none to see".to_owned(),
             Target::None => "–".to_owned(),
@@ -181,6 +188,8 @@ mod tests {
         for (target, met) in [
             (Target::Ratio(1.2), Some(true)),
             (Target::Ratio(1.1), Some(false)),
+            (Target::Ratios(&[1.2]), Some(true)),
+            (Target::Ratios(&[1.1]), Some(false)),
             (Target::Time(12e-6), Some(true)),
             (Target::Time(11e-6), Some(false)),
             (Target::NoDifference, Some(false)),
@@ -201,6 +210,10 @@ mod tests {
         assert!(text.contains("|---|---|---|---|---|---|"), "{text}");
         section.rows[0].others[0] = Samples::new(vec![-1e-6, 2e-6, 1e-6]);
         assert!(section.to_string().contains("| ≤ 1.10 | **too noisy** |"), "{section}");
+        section.rows[0].target = Target::Ratios(&[2.5, 0.125]);
+        section.rows[0].others = vec![Samples::new(vec![10e-6; 3]), Samples::new(vec![100e-6; 3])];
+        assert!(section.rows[0].is_met() == Some(true) && section.to_string().contains("| ≤ 2.5, ≤ 0.125 | met |"));
+        section.rows[0].target = Target::Ratio(1.1);
         section.rows[0].others.clear();
         assert!(section.to_string().contains("13.0 | – | – | ≤ 1.10 |  |"), "{section}");
     }

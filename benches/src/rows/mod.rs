@@ -1,9 +1,11 @@
 //! One file a section of the report.
 
+pub mod encryption;
 pub mod login;
 pub mod plan;
 pub mod protected;
 pub mod reading;
+pub mod search;
 pub mod untouched;
 
 use crate::pgbench::Average;
