@@ -105,6 +105,7 @@ fn savepoint_rolled_back(own: SubTransaction) {
     }
     session::rolled_back();
     leftovers::savepoint_rolled_back();
+    isolation::savepoint_rolled_back();
     encryption::savepoint_rolled_back();
     run::savepoint_rolled_back(own);
 }

@@ -142,6 +142,33 @@ RESET ROLE;
 SELECT warden.decrypt_column('elev_enc.d', 'secret');
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'elev_enc.d'::regclass ORDER BY adnum;
 SELECT count(*) FROM elev_enc.heard;
+-- elevation_type_by_number: functions that make a value of a type that a number names, casts found when a function runs, attributes added later.
+SELECT 'elev_enc.ear'::regtype::oid AS ear \gset
+SET ROLE dba;
+CREATE TYPE elev_enc.colour AS ENUM ('red');
+CREATE TYPE elev_enc.pair AS (a text);
+CREATE FUNCTION elev_enc.as_json(elev_enc.colour) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'heard'; RETURN '1'; END $$;
+\set ECHO none
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT num_nulls(domain_in('x', :ear, -1))::text;
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT num_nulls(array_in('{x}', :ear, -1))::text;
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT num_nulls(record_in('(x)', :ear, -1))::text;
+CREATE TRIGGER c BEFORE INSERT ON elev_enc.d FOR EACH ROW WHEN (num_nulls(domain_in(textout(NEW.secret), :ear, -1)) = 0) EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE RULE c AS ON INSERT TO elev_enc.d WHERE num_nulls(domain_in(textout(NEW.secret), :ear, -1)) = 5 DO INSTEAD NOTHING;
+\set ECHO all
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT satisfies_hash_partition(1, 1, 0, 'x'::text)::text;
+-- What PostgreSQL itself puts in, and an enum's value, are no such thing.
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT 1::text || 'red'::elev_enc.colour::text;
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT to_jsonb('red'::elev_enc.colour)::text;
+CREATE CAST (elev_enc.colour AS json) WITH FUNCTION elev_enc.as_json(elev_enc.colour);
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT 'none';
+CREATE CAST (elev_enc.colour AS json) WITH FUNCTION elev_enc.as_json(elev_enc.colour);
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT to_jsonb('red'::elev_enc.colour)::text;
+ALTER TABLE elev_enc.d ALTER COLUMN word SET DEFAULT (jsonb_populate_record(NULL::elev_enc.pair, '{"a": "x", "b": "1"}')).a;
+CREATE DOMAIN elev_enc.listening AS text CHECK (elev_enc.listens(VALUE));
+ALTER TYPE elev_enc.pair ADD ATTRIBUTE b elev_enc.listening;
+ALTER TYPE elev_enc.pair ADD ATTRIBUTE b int;
+SELECT count(*) FROM elev_enc.heard;
+RESET ROLE;
 -- elevation_guess: what is not decrypted is not guessed at by comparing either; its twin may.
 SET ROLE dba;
 CREATE TABLE elev_enc.s (tenant_id uuid, id int, phone text, PRIMARY KEY (tenant_id, id));

@@ -82,7 +82,87 @@ DROP TABLE enc_ddl.child;
 RESET SESSION AUTHORIZATION;
 ALTER TABLE enc_ddl.people OWNER TO enc_ddl_owner;
 SELECT grantee::regrole, string_agg(privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ',' ORDER BY privilege_type) FROM pg_class, aclexplode(relacl) WHERE oid = 'enc_ddl.people_clear'::regclass AND grantee <> relowner GROUP BY 1 ORDER BY 1;
+GRANT USAGE ON SCHEMA enc_ddl TO enc_ddl_owner;
 ALTER TABLE enc_ddl.people OWNER TO dba;
+REASSIGN OWNED BY dba TO enc_ddl_owner;
+SET ROLE enc_ddl_owner;
+REVOKE UPDATE ON enc_ddl.people_clear FROM app_broker;
+RESET ROLE;
+SELECT grantee::regrole, string_agg(privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ',' ORDER BY privilege_type) FROM pg_class, aclexplode(relacl) WHERE oid = 'enc_ddl.people_clear'::regclass AND grantee <> relowner GROUP BY 1 ORDER BY 1;
+REASSIGN OWNED BY enc_ddl_owner TO dba;
+GRANT UPDATE ON enc_ddl.people_clear TO app_broker;
+-- A dropped view's grants are the new owner's too; a role that has gone with them is none.
+BEGIN;
+CREATE ROLE enc_ddl_gone;
+GRANT SELECT ON enc_ddl.people_clear TO enc_ddl_gone;
+DROP VIEW enc_ddl.people_clear;
+DROP ROLE enc_ddl_gone;
+ALTER TABLE enc_ddl.people OWNER TO enc_ddl_owner;
+COMMIT;
+SELECT grantee::regrole, string_agg(privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ',' ORDER BY privilege_type) FROM pg_class, aclexplode(relacl) WHERE oid = 'enc_ddl.people_clear'::regclass AND grantee <> relowner GROUP BY 1 ORDER BY 1;
+ALTER TABLE enc_ddl.people OWNER TO dba;
+-- What a savepoint took back counts for nothing.
+BEGIN;
+SAVEPOINT s;
+DROP VIEW enc_ddl.people_clear;
+ROLLBACK TO s;
+SET LOCAL ROLE dba;
+REVOKE ALL ON enc_ddl.people_clear FROM auditor;
+DROP VIEW enc_ddl.people_clear;
+COMMIT;
+SELECT has_table_privilege('auditor', 'enc_ddl.people_clear', 'SELECT');
+GRANT SELECT ON enc_ddl.people_clear TO auditor;
+-- Attributes of the table's type are its columns: their names change, and nothing is lost.
+ALTER TYPE enc_ddl.people RENAME ATTRIBUTE phone TO telephone;
+ALTER TYPE enc_ddl.people RENAME ATTRIBUTE id TO number;
+ALTER TYPE enc_ddl.people RENAME ATTRIBUTE tenant_id TO tenant;
+SELECT r.column_name, r.key_columns, r.tenant_column, p.tenant_column FROM warden.encrypted_column_registry r JOIN warden.relation_registry p USING (relation) WHERE r.relation = 'enc_ddl.people'::regclass;
+SET SESSION AUTHORIZATION app_broker;
+BEGIN;
+SELECT warden.assume('00000000-0000-0000-0000-000000000001', 'acme-member') IS NOT NULL AS "in";
+SELECT number, telephone FROM enc_ddl.people_clear ORDER BY 1;
+COMMIT;
+RESET SESSION AUTHORIZATION;
+ALTER TABLE enc_ddl.people RENAME telephone TO phone;
+ALTER TABLE enc_ddl.people RENAME number TO id;
+ALTER TABLE enc_ddl.people RENAME tenant TO tenant_id;
+-- A column in the place of one that goes is another one; of the key there is none.
+CREATE TABLE enc_ddl.place (tenant_id uuid, id int, a text DEFAULT 'a', b text NOT NULL DEFAULT 'b', PRIMARY KEY (tenant_id, id));
+GRANT SELECT, INSERT ON enc_ddl.place TO app_broker;
+SELECT warden.protect('enc_ddl.place'), warden.encrypt_column('enc_ddl.place', 'a'), warden.encrypt_column('enc_ddl.place', 'b');
+ALTER TABLE enc_ddl.place DROP COLUMN id CASCADE, ADD COLUMN id int, ADD PRIMARY KEY (tenant_id, id);
+ALTER TABLE enc_ddl.place DROP COLUMN a CASCADE, ADD COLUMN a text DEFAULT 'plain';
+SELECT column_name, column_default FROM warden.encrypted_column_registry WHERE relation = 'enc_ddl.place'::regclass;
+-- Defaults of encrypted columns outlive their view.
+BEGIN;
+DROP VIEW enc_ddl.place_clear;
+ALTER TABLE enc_ddl.place ADD COLUMN c int;
+COMMIT;
+SET SESSION AUTHORIZATION app_broker;
+BEGIN;
+SELECT warden.assume('00000000-0000-0000-0000-000000000001', 'acme-member') IS NOT NULL AS "in";
+INSERT INTO enc_ddl.place_clear (id) VALUES (1) RETURNING *;
+COMMIT;
+RESET SESSION AUTHORIZATION;
+DROP VIEW enc_ddl.place_clear;
+ALTER TABLE enc_ddl.place DROP COLUMN b CASCADE, ADD COLUMN b warden.ciphertext;
+SELECT count(*) FROM warden.encrypted_column_registry WHERE relation = 'enc_ddl.place'::regclass;
+DROP TABLE enc_ddl.place CASCADE;
+-- A typed table follows its type.
+CREATE TYPE enc_ddl.kind AS (tenant_id uuid, id int, secret warden.ciphertext);
+CREATE TABLE enc_ddl.typed (tenant_id uuid, id int, secret text, PRIMARY KEY (tenant_id, id));
+SELECT warden.protect('enc_ddl.typed'), warden.encrypt_column('enc_ddl.typed', 'secret');
+ALTER TABLE enc_ddl.typed OF enc_ddl.kind;
+ALTER TYPE enc_ddl.kind RENAME ATTRIBUTE secret TO hidden CASCADE;
+ALTER TYPE enc_ddl.kind RENAME ATTRIBUTE tenant_id TO tenant CASCADE;
+SELECT r.column_name, r.key_columns, r.tenant_column, p.tenant_column FROM warden.encrypted_column_registry r JOIN warden.relation_registry p USING (relation) WHERE r.relation = 'enc_ddl.typed'::regclass;
+DROP TABLE enc_ddl.typed CASCADE;
+DROP TYPE enc_ddl.kind;
+-- A table whose view's name is a type's.
+CREATE DOMAIN enc_ddl.taken_clear AS text;
+ALTER TABLE enc_ddl.people RENAME TO taken;
+SELECT clear_view FROM warden.encrypted_column_registry WHERE relation = 'enc_ddl.taken'::regclass;
+ALTER TABLE enc_ddl.taken RENAME TO people;
 SET SESSION AUTHORIZATION dba;
 -- The owner takes back what the table's grants gave, and it stays so.
 REVOKE DELETE ON enc_ddl.people_clear FROM app_broker;

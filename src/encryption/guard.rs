@@ -14,8 +14,10 @@ use super::{BIND_TRIGGER, column, registry, view, write};
 use crate::isolation::{api, facts};
 use crate::pg::cache::{self, Registry};
 use crate::pg::ddl::{self, Command};
+use crate::pg::error::internal;
 use crate::pg::object::{Access, ObjectEvent};
-use crate::pg::relation::{self, Renamed};
+use crate::pg::relation::{self, Relation};
+use crate::pg::tuple::{self, Sees};
 use crate::pg::utility::Statement;
 use crate::pg::{catalog, guc, role, spi, xact};
 
@@ -25,12 +27,24 @@ struct Dropped {
     grants: Vec<view::Grant>,
 }
 
+/// What the statement at hand does to columns of tables with encrypted columns and to their views.
+#[derive(Default)]
+struct Changes {
+    /// In their order: table, old name, new name.
+    renamed: Vec<(pg_sys::Oid, String, String)>,
+    /// Columns that go, by the names that they have when they do.
+    lost: Vec<(pg_sys::Oid, String)>,
+    /// Views whose defaults were put into the registry before the first of them went.
+    remembered: Vec<pg_sys::Oid>,
+}
+
 thread_local! {
     /// Tables with encrypted columns whose names or columns the statement at hand has changed.
     static TOUCHED: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
     /// Encrypted columns that the statement at hand takes the default from.
     static DROPPED_DEFAULTS: RefCell<Vec<pgrx::Uuid>> = const { RefCell::new(Vec::new()) };
     static DROPPED: RefCell<Vec<Dropped>> = const { RefCell::new(Vec::new()) };
+    static CHANGES: RefCell<Changes> = RefCell::default();
 }
 
 pub fn transaction_ended() {
@@ -42,6 +56,7 @@ pub fn transaction_ended() {
 pub fn statement_failed() {
     TOUCHED.with_borrow_mut(Vec::clear);
     DROPPED_DEFAULTS.with_borrow_mut(Vec::clear);
+    CHANGES.take();
 }
 
 fn touch(table: pg_sys::Oid) {
@@ -144,37 +159,81 @@ fn refuse_leaving() -> Result<()> {
 }
 
 pub fn object(event: &ObjectEvent) -> Result<()> {
-    let (is_relation, is_schema) =
-        (event.class == pg_sys::RelationRelationId, event.class == pg_sys::NamespaceRelationId);
-    if !(is_relation || is_schema) || event.access == Access::Executing || api::running() || registry::is_empty()? {
+    let watched = [pg_sys::RelationRelationId, pg_sys::NamespaceRelationId, tuple::ATTRDEF.table];
+    if !watched.contains(&event.class) || event.access == Access::Executing || api::running() || registry::is_empty()? {
         return Ok(());
     }
-    if is_schema {
-        registry::tables()?.into_iter().for_each(touch);
+    if event.class == pg_sys::NamespaceRelationId {
+        let tables = registry::tables()?.into_iter();
+        tables.filter(|table| Relation::find(*table).is_some_and(|found| found.schema == event.object)).for_each(touch);
         return Ok(());
     }
-    if event.access != Access::Dropping || event.part != 0 {
-        if registry::of(event.object)?.is_some() {
-            touch(event.object);
-        }
-        return Ok(());
+    if event.class == tuple::ATTRDEF.table {
+        return if event.access == Access::Dropping { default_goes(event.object) } else { Ok(()) };
     }
     if registry::of(event.object)?.is_some() {
+        return table_changes(event);
+    }
+    match registry::table_of(event.object)? {
+        Some(table) if event.access == Access::Dropping && event.part == 0 => view_goes(event.object, table),
+        _ => Ok(()),
+    }
+}
+
+fn table_changes(event: &ObjectEvent) -> Result<()> {
+    let table = event.object;
+    if event.access == Access::Dropping && event.part == 0 {
         return spi::as_owner(|| {
             spi::execute(
                 "DELETE FROM warden.encrypted_column_registry WHERE relation = $1::oid::regclass",
-                &[event.object.into()],
+                &[table.into()],
             )
             .map(drop)
         });
     }
-    let Some(table) = registry::table_of(event.object)? else { return Ok(()) };
+    touch(table);
+    if event.part == 0 {
+        return Ok(());
+    }
+    if event.access == Access::Dropping {
+        let key = [table.to_u32(), event.part.cast_unsigned()];
+        let name = tuple::row(tuple::ATTRIBUTE, &key, Sees::Before, |row| row.name(c"attname"))?;
+        CHANGES.with_borrow_mut(|changes| changes.lost.extend(name.map(|name| (table, name))));
+    } else if let Some((old, new)) = relation::renamed(table, event.part)? {
+        CHANGES.with_borrow_mut(|changes| changes.renamed.push((table, old, new)));
+    }
+    Ok(())
+}
+
+/// A default is dropped by itself, with a function that it calls, or before its view: of a companion view, the registry
+/// keeps all of them as they are before the first goes.
+fn default_goes(default: pg_sys::Oid) -> Result<()> {
+    let of = tuple::row(tuple::ATTRDEF_BY_OID, &[default.to_u32()], Sees::Before, |row| row.oid(c"adrelid"))?;
+    let Some(view) = of else { return Ok(()) };
+    let Some(table) = registry::table_of(view)? else { return Ok(()) };
+    touch(table);
+    if CHANGES.with_borrow(|changes| changes.remembered.contains(&view)) {
+        return Ok(());
+    }
+    CHANGES.with_borrow_mut(|changes| changes.remembered.push(view));
+    let columns = registry::of(table)?.unwrap_or_default();
+    spi::as_owner(|| view::remember(view, &columns))
+}
+
+fn view_goes(view: pg_sys::Oid, table: pg_sys::Oid) -> Result<()> {
+    let has_had_defaults = CHANGES.with_borrow(|changes| changes.remembered.contains(&view));
     let columns = registry::of(table)?.unwrap_or_default();
     let grants = spi::as_owner(|| {
-        view::remember(event.object, &columns)?;
-        view::grants_of(event.object)
+        if !has_had_defaults {
+            view::remember(view, &columns)?;
+        }
+        view::grants_of(view)
     })?;
-    DROPPED.with_borrow_mut(|dropped| dropped.push(Dropped { table, grants }));
+    DROPPED.with_borrow_mut(|dropped| {
+        // One of a savepoint that was rolled back, or of a view that stood in between.
+        dropped.retain(|known| known.table != table);
+        dropped.push(Dropped { table, grants });
+    });
     Ok(())
 }
 
@@ -188,7 +247,7 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
         cache::invalidate(cache::oid(Registry::Column));
         refuse_children()?;
     }
-    let (mut touched, defaults) = (TOUCHED.take(), DROPPED_DEFAULTS.take());
+    let (mut touched, defaults, changes) = (TOUCHED.take(), DROPPED_DEFAULTS.take(), CHANGES.take());
     if statement.tag() == pg_sys::NodeTag::T_AlterTableStmt && !registry::is_empty()? {
         // Defaults come and go without a word about their table.
         if let Some(table) = relation::altered(statement)
@@ -205,15 +264,17 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
     xact::next_command();
     let _running = api::begin();
     spi::as_owner(|| {
-        if let Some(renamed) = relation::renamed_column(statement) {
-            rename(&renamed)?;
+        for (table, from, to) in &changes.renamed {
+            rename(*table, from, to)?;
         }
         for column in defaults {
             drop_default(column)?;
         }
         for table in touched {
             if let Some(columns) = registry::of(table)? {
-                settle(table, &columns)?;
+                let lost: Vec<&str> =
+                    changes.lost.iter().filter(|(of, _)| *of == table).map(|(_, name)| name.as_str()).collect();
+                settle(table, &columns, &lost)?;
             }
         }
         Ok(())
@@ -259,30 +320,33 @@ fn refuse_children() -> Result<()> {
     .detail(format!("Table {child} would inherit its columns without its primary key.")))
 }
 
-fn rename(renamed: &Renamed) -> Result<()> {
+fn rename(table: pg_sys::Oid, from: &str, to: &str) -> Result<()> {
     spi::execute(
         "UPDATE warden.encrypted_column_registry SET \
            column_name = CASE column_name WHEN $2::name THEN $3::name ELSE column_name END, \
            tenant_column = CASE tenant_column WHEN $2::name THEN $3::name ELSE tenant_column END, \
            key_columns = array_replace(key_columns, $2::name, $3::name) \
          WHERE relation = $1::oid::regclass",
-        &[renamed.relation.into(), renamed.from.as_str().into(), renamed.to.as_str().into()],
+        &[table.into(), from.into(), to.into()],
     )?;
     Ok(())
 }
 
-fn settle(table: pg_sys::Oid, columns: &Columns) -> Result<()> {
+fn settle(table: pg_sys::Oid, columns: &Columns, lost: &[&str]) -> Result<()> {
     if !catalog::exists(table) {
         return Ok(());
     }
     let Some(first) = columns.first() else { return Ok(()) };
-    require_key(table, first)?;
+    require_key(table, first, lost)?;
     refuse_adopted(table)?;
     let name = facts::name(table)?;
-    let mut has_lost = false;
-    for lost in columns.iter().filter(|column| catalog::column_number(table, &column.name).is_none()) {
-        spi::execute("DELETE FROM warden.encrypted_column_registry WHERE id = $1", &[lost.id.into()])?;
-        has_lost = true;
+    let has_lost = columns.iter().any(|column| lost.contains(&column.name.as_str()));
+    for column in columns.iter() {
+        if lost.contains(&column.name.as_str()) {
+            spi::execute("DELETE FROM warden.encrypted_column_registry WHERE id = $1", &[column.id.into()])?;
+        } else if catalog::column_number(table, &column.name).is_none() {
+            return Err(internal("an encrypted column that has another name"));
+        }
     }
     let Some(columns) = (if has_lost { registry::of(table)? } else { Some(columns.clone()) }) else {
         if let Some(view) = first.view.filter(|view| catalog::exists(*view)) {
@@ -304,6 +368,7 @@ fn settle(table: pg_sys::Oid, columns: &Columns) -> Result<()> {
     let Some(view) = view::standing(&columns) else { return Ok(()) };
     view::follow(view, &view_name(&name))?;
     view::follow_owner(view, table)?;
+    view::remember(view, &columns)?;
     if view::is_in_step(view, table, &columns)? {
         return Ok(());
     }
@@ -312,9 +377,9 @@ fn settle(table: pg_sys::Oid, columns: &Columns) -> Result<()> {
 
 /// # Errors
 /// 42501 when the table has lost the primary key that its values are bound to.
-fn require_key(table: pg_sys::Oid, column: &Column) -> Result<()> {
-    let gone = (column.key_columns.iter().chain([&column.tenant_column]))
-        .find(|needed| catalog::column_number(table, needed).is_none());
+fn require_key(table: pg_sys::Oid, column: &Column, lost: &[&str]) -> Result<()> {
+    let mut needed = column.key_columns.iter().chain([&column.tenant_column]);
+    let gone = needed.find(|needed| lost.contains(&needed.as_str()) || catalog::column_number(table, needed).is_none());
     if let Some(needed) = gone {
         return Err(WardenError::new(
             SqlState::InsufficientPrivilege,

@@ -229,8 +229,10 @@ fn head(envelope: &[u8]) -> &[u8] {
     &envelope[..HEAD.min(envelope.len())]
 }
 
-/// Values that triggers of this backend have bound, and to which key: when the row turns out to be there already,
-/// ON CONFLICT DO UPDATE gets them, whatever other rows were written by triggers in between.
+/// Fresh values that INSERTs of this transaction have bound, and to which key: when the row turns out to be there
+/// already, ON CONFLICT DO UPDATE gets them, whatever other rows were written by triggers in between. It is a hint: a
+/// value has to open with the key. Nothing that was stored before is among them, or a row's value could be copied to
+/// another row by those who do not decrypt it.
 #[derive(Default)]
 struct Bound {
     latest: HashMap<Head, (pgrx::Uuid, RowKey)>,
@@ -260,9 +262,12 @@ pub fn forget_bound() {
     BOUND.set(Bound::default());
 }
 
-/// Remembers what was sealed, for the trigger that will look at it.
-pub fn remember(column: pgrx::Uuid, envelope: &[u8], key: &RowKey) {
-    BOUND.with_borrow_mut(|bound| bound.insert(head(envelope).to_vec(), column, key.clone()));
+fn remember(column: pgrx::Uuid, envelope: &[u8], key: RowKey) {
+    BOUND.with_borrow_mut(|bound| bound.insert(head(envelope).to_vec(), column, key));
+}
+
+fn is_bound(stored: Datum) -> Result<bool> {
+    Ok(Envelope::parse(call::value_bytes(stored)).map_err(|_| error::decryption_failed())?.flags().row_bound)
 }
 
 fn bound_to(column: pgrx::Uuid, envelope: &[u8]) -> Option<RowKey> {
@@ -283,7 +288,6 @@ pub fn bind_row(call: Call) -> Result<Option<Datum>> {
     let shape = trigger.shape();
     let old = trigger.row_before();
     let mut changes = Vec::new();
-    let mut remembered = Vec::new();
     for column in columns.iter() {
         let number = shape.number(&column.name).ok_or_else(|| internal("an encrypted column that is not there"))?;
         let Some(stored) = new.value(number) else { continue };
@@ -296,15 +300,12 @@ pub fn bind_row(call: Call) -> Result<Option<Datum>> {
         if from.as_ref() == Some(&key) {
             continue;
         }
-        if let Some(sealed) = bind(column, shape, new, stored, from, &key)? {
-            remembered.push((column.id, sealed, key));
-            changes.push((number, Some(sealed)));
-        } else if trigger.event() == Event::Insert {
-            remembered.push((column.id, stored, key));
+        let is_fresh = from.is_none() && !is_bound(stored)?;
+        let Some(sealed) = bind(column, shape, new, stored, from, &key)? else { continue };
+        if is_fresh && trigger.event() == Event::Insert {
+            remember(column.id, call::value_bytes(sealed), key);
         }
-    }
-    for (column, sealed, key) in remembered {
-        remember(column, call::value_bytes(sealed), &key);
+        changes.push((number, Some(sealed)));
     }
     if changes.is_empty() { Ok(Some(new.datum())) } else { new.with(&changes).map(|row| Some(row.datum())) }
 }
@@ -336,14 +337,13 @@ fn bind(
             .hint("Store what warden.encrypt_eq gives; warden.search_term is for comparing."));
     }
     let from = if envelope.flags().row_bound {
-        match from.or_else(|| bound_to(column.id, bytes)) {
-            Some(from) if from == *to => return Ok(None),
-            Some(from) => Some(from),
-            // From elsewhere. Without a context it is a restore, or what a replica is sent: it passes, and opens only in
-            // the row that it was sealed for. In a context it shows that it does.
-            None if standing::live()?.is_none() => return Ok(None),
-            None => Some(to.clone()),
+        let from = from.or_else(|| bound_to(column.id, bytes)).unwrap_or_else(|| to.clone());
+        // As it is, and without a context: a restore, or what a replica is sent. It opens only in the row that it was
+        // sealed for; in a context it shows that it does.
+        if from == *to && standing::live()?.is_none() {
+            return Ok(None);
         }
+        Some(from)
     } else {
         None
     };
@@ -402,9 +402,7 @@ pub fn normal<'a>(column: &Column, clear: &[u8]) -> Result<Option<Cow<'a, [u8]>>
 /// Seals a clear value of the view for a row.
 pub fn seal_for(column: &Column, tenant: TenantId, clear: &[u8], key: &RowKey) -> Result<Datum> {
     let clear_as = column.clear.kind.value_type();
-    let sealed = value::seal(tenant, &column.clear.id, clear_as, Some(key), column.is_searchable, clear)?;
-    remember(column.id, call::value_bytes(sealed), key);
-    Ok(sealed)
+    value::seal(tenant, &column.clear.id, clear_as, Some(key), column.is_searchable, clear)
 }
 
 /// Seals a clear value of the view whose row's key is not known yet.

@@ -123,7 +123,9 @@ fn dress(name: &Name, table: Oid, had: Option<&[Grant]>) -> Result<()> {
 
 fn is_taken(name: &Name) -> Result<bool> {
     Ok(spi::value::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)",
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2) \
+           OR EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace \
+             WHERE n.nspname = $1 AND t.typname = $2 AND t.typcategory <> 'A')",
         &[name.schema.as_str().into(), name.relation.as_str().into()],
     )? == Some(true))
 }
@@ -231,6 +233,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// A role that had a grant may be gone with the view that it was for.
+    fn is_for_somebody(&self) -> bool {
+        self.grantee == Oid::INVALID || !role::name(self.grantee).is_empty()
+    }
+
     /// Every name in it is quoted by itself.
     fn statement(&self, on: &Name) -> String {
         let to = if self.grantee == Oid::INVALID { "PUBLIC".to_owned() } else { quote(&role::name(self.grantee)) };
@@ -250,10 +257,16 @@ fn grant(name: &Name, table: Oid, had: Option<&[Grant]>) -> Result<()> {
         Some(had) => had.to_vec(),
         None => grants_of(table)?,
     };
-    spi::as_table_owner(owner, || {
-        let others = grants.iter().filter(|grant| grant.grantee != owner);
+    let others = || {
+        let others = grants.iter().filter(|grant| grant.grantee != owner && grant.is_for_somebody());
         others.into_iter().try_for_each(|grant| spi::execute(&grant.statement(name), &[]).map(drop))
-    })
+    };
+    let finds_it = spi::value::<bool>(
+        "SELECT has_schema_privilege($1, $2, 'USAGE')",
+        &[owner.into(), name.schema.as_str().into()],
+    )?;
+    // An owner who may not use the schema gets a view that is granted for him.
+    if finds_it == Some(true) { spi::as_table_owner(owner, others) } else { others() }
 }
 
 fn grant_to_owner(name: &Name, owner: Oid) -> Result<()> {
@@ -263,25 +276,36 @@ fn grant_to_owner(name: &Name, owner: Oid) -> Result<()> {
     })
 }
 
-/// A table that has got another owner: the view's rights follow.
+/// A table that has got another owner: the view's rights go to him, and what the one before granted is granted anew.
 pub fn follow_owner(view: Oid, table: Oid) -> Result<()> {
     let owner = catalog::owner(table).ok_or_else(|| internal("a table without an owner"))?;
-    let may = spi::value::<bool>(
-        "SELECT has_table_privilege($1, $2, 'SELECT WITH GRANT OPTION')",
-        &[owner.into(), view.into()],
+    // What the extension's owner gave: the table's owner his rights, and others theirs where that one could not.
+    let holders = spi::rows(
+        "SELECT x.grantee, bool_or(x.is_grantable) FROM pg_class c, aclexplode(c.relacl) x \
+         WHERE c.oid = $1 AND x.grantor = c.relowner AND x.grantee <> c.relowner GROUP BY 1",
+        &[view.into()],
+        |row| Ok((row.need::<Oid>(1)?, row.need::<bool>(2)?)),
     )?;
-    if may == Some(true) {
+    let owners: Vec<Oid> = holders.iter().filter(|(_, grants)| *grants).map(|(holder, _)| *holder).collect();
+    if owners == [owner] {
         return Ok(());
     }
-    grant_to_owner(&Name::new(&catalog::schema_name(view), &catalog::bare_name(view)), owner)
+    let name = Name::new(&catalog::schema_name(view), &catalog::bare_name(view));
+    let had = grants_of(view)?;
+    for (holder, _) in holders {
+        let from = if holder == Oid::INVALID { "PUBLIC".to_owned() } else { quote(&role::name(holder)) };
+        spi::execute(&format!("REVOKE ALL ON {name} FROM {from} CASCADE"), &[])?;
+    }
+    grant(&name, table, Some(&had))
 }
 
-/// What others than its owner may do with all of a relation's rows. A privilege on some of its columns is worth nothing
-/// on a view whose reader needs them all.
+/// What others than its owner may do with all of a relation's rows; of a view, what the table's owner has is his
+/// because he owns the table. A privilege on some of the columns is worth nothing on a view whose reader needs them all.
 pub fn grants_of(relation: Oid) -> Result<Vec<Grant>> {
     spi::rows(
         "SELECT x.privilege_type, x.grantee, x.is_grantable FROM pg_class c, aclexplode(c.relacl) x \
-         WHERE c.oid = $1 AND x.grantee <> c.relowner AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')",
+         WHERE c.oid = $1 AND x.grantee <> c.relowner AND NOT (c.relkind = 'v' AND x.is_grantable AND x.grantor = c.relowner) \
+           AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')",
         &[relation.into()],
         |row| Ok(Grant { privilege: row.need(1)?, grantee: row.need(2)?, is_grantable: row.need(3)? }),
     )

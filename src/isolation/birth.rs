@@ -1,6 +1,7 @@
 //! Tables that become partitions or children of a protected one are protected in the same statement, and those that
 //! leave it stay so by themselves.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,17 +12,37 @@ use warden_core::isolation::Above;
 use super::protect::{self, Request};
 use super::registry::{self, Protected};
 use super::{api, facts, guard, trust};
-use crate::pg::relation::{self, Renamed};
+use crate::pg::relation;
 use crate::pg::utility::Statement;
 use crate::pg::{role, spi, xact};
+
+thread_local! {
+    /// Columns of protected tables that the statement at hand has renamed: table, old name, new name.
+    static RENAMED: RefCell<Vec<(pg_sys::Oid, String, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Nothing of a statement that failed stays.
+pub fn statement_failed() {
+    RENAMED.with_borrow_mut(Vec::clear);
+}
+
+/// A column that was altered, and may have another name now.
+pub fn column_altered(relation: pg_sys::Oid, column: i32) -> Result<()> {
+    if registry::lookup(relation)?.is_some()
+        && let Some((old, new)) = relation::renamed(relation, column)?
+    {
+        RENAMED.with_borrow_mut(|renamed| renamed.push((relation, old, new)));
+    }
+    Ok(())
+}
 
 /// After a statement: brings the registry into step with the families of tables.
 pub fn statement_done(statement: &Statement) -> Result<()> {
     if api::running() || registry::count()? == 0 {
         return Ok(());
     }
-    if let Some(Renamed { relation, from, to }) = relation::renamed_column(statement) {
-        return registry::column_renamed(relation, &from, &to);
+    for (relation, from, to) in RENAMED.take() {
+        registry::column_renamed(relation, &from, &to)?;
     }
     if relation::changes_families(statement) {
         xact::next_command();

@@ -66,4 +66,10 @@ pub fn transaction_ended() {
     api::transaction_ended();
     guard::transaction_ended();
     commit::transaction_ended();
+    birth::statement_failed();
+}
+
+/// What a statement noted that an ERROR has cut off.
+pub fn savepoint_rolled_back() {
+    birth::statement_failed();
 }

@@ -10,6 +10,8 @@ use super::leak;
 #[derive(Debug, Default)]
 pub struct Content {
     pub functions: Vec<pg_sys::Oid>,
+    /// Those that are called by their names, and not by a cast, an operator or an aggregate.
+    pub named: Vec<pg_sys::Oid>,
     /// Types that values pass through: their domains' checks and their ranges' functions run too.
     pub types: Vec<pg_sys::Oid>,
     pub reads: Vec<pg_sys::Oid>,
@@ -24,7 +26,9 @@ pub fn content<'a>(trees: impl IntoIterator<Item = &'a CStr>) -> Content {
         // SAFETY: a tree that PostgreSQL's own reader made; the context outlives the walk.
         unsafe { collect(node, (&raw mut content).cast()) };
     }
-    for oids in [&mut content.functions, &mut content.types, &mut content.reads, &mut content.writes] {
+    for oids in
+        [&mut content.functions, &mut content.named, &mut content.types, &mut content.reads, &mut content.writes]
+    {
         oids.sort_unstable_by_key(|oid| oid.to_u32());
         oids.dedup();
     }
@@ -58,6 +62,9 @@ unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, context: *mut c_voi
             | T_ArrayExpr | T_FuncExpr | T_OpExpr | T_Const | T_Param | T_Aggref | T_WindowFunc
             | T_SQLValueFunction | T_NextValueExpr | T_FieldStore => (*content).types.push(pg_sys::exprType(node)),
             _ => {}
+        }
+        if (*node).type_ == T_FuncExpr {
+            (*content).named.push((*node.cast::<pg_sys::FuncExpr>()).funcid);
         }
         pg_sys::check_functions_in_node(node, Some(function), context);
         pg_sys::expression_tree_walker(node, Some(collect), context)

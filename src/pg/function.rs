@@ -72,6 +72,24 @@ pub fn speaks(function: pg_sys::Oid) -> Result<bool> {
     Ok(SPEAKING_EXTENSIONS.contains(&extension.as_str()))
 }
 
+/// Whether a function of PostgreSQL's own makes a value of a type that its arguments name by number: what the type's
+/// domains check runs, and no stored tree mentions the type.
+pub fn makes_any_type(function: pg_sys::Oid) -> Result<bool> {
+    if !calls::is_builtin(function) {
+        return Ok(false);
+    }
+    let (mut types, mut count) = (std::ptr::null_mut(), 0);
+    // SAFETY: a catalog look-up inside a transaction; the types are a palloc'd array of `count`.
+    let is_raw = unsafe {
+        let result = pg_sys::get_func_signature(function, &mut types, &mut count);
+        let arguments = (0..usize::try_from(count).unwrap_or_default()).map(|at| *types.add(at));
+        arguments.chain([result]).any(|kind| kind == pg_sys::CSTRINGOID || kind == pg_sys::INTERNALOID)
+    };
+    let name = tuple::row(tuple::FUNCTION, &[function.to_u32()], tuple::Sees::Now, |row| row.name(c"proname"))?;
+    Ok(is_raw || name.is_some_and(|name| MAKING_ANY_TYPE.contains(&name.as_str())))
+}
+
+const MAKING_ANY_TYPE: [&str; 3] = ["satisfies_hash_partition", "pg_input_is_valid", "pg_input_error_info"];
 const SPEAKING: [&str; 8] =
     ["pg_notify", "pg_logical_emit_message", "ts_stat", "ts_rewrite", "setval", "set_config", "lowrite", "loread"];
 const SPEAKING_EXTENSIONS: [&str; 5] = ["dblink", "tablefunc", "xml2", "refint", "tcn"];

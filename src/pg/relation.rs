@@ -1,9 +1,12 @@
 //! Tables and statements about them: locks, kinds, owners.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use pgrx::{PgTryBuilder, pg_sys};
 
+use warden_core::error::Result;
+
+use super::tuple::{self, Sees};
 use super::utility::Statement;
 
 /// Locks a table against everybody until the transaction ends; `false` when it has gone meanwhile.
@@ -99,31 +102,11 @@ impl Relation {
     }
 }
 
-/// A column that a statement has renamed.
-pub struct Renamed {
-    pub relation: pg_sys::Oid,
-    pub from: String,
-    pub to: String,
-}
-
-/// What RENAME COLUMN has done.
-pub fn renamed_column(statement: &Statement) -> Option<Renamed> {
-    if statement.tag() != pg_sys::NodeTag::T_RenameStmt {
-        return None;
-    }
-    // SAFETY: the cast is to the type that the tag names; a column's rename has a relation and both names.
-    unsafe {
-        let rename = statement.node().cast::<pg_sys::RenameStmt>();
-        let is_column = (*rename).renameType == pg_sys::ObjectType::OBJECT_COLUMN;
-        if !is_column || (*rename).relation.is_null() || (*rename).subname.is_null() || (*rename).newname.is_null() {
-            return None;
-        }
-        Some(Renamed {
-            relation: resolve((*rename).relation)?,
-            from: CStr::from_ptr((*rename).subname).to_string_lossy().into_owned(),
-            to: CStr::from_ptr((*rename).newname).to_string_lossy().into_owned(),
-        })
-    }
+/// The old and the new name of a column that the running command has renamed, whichever way it does.
+pub fn renamed(relation: pg_sys::Oid, column: i32) -> Result<Option<(String, String)>> {
+    let key = [relation.to_u32(), column.cast_unsigned()];
+    let name = |sees| tuple::row(tuple::ATTRIBUTE, &key, sees, |row| row.name(c"attname"));
+    Ok(name(Sees::Before)?.zip(name(Sees::Now)?).filter(|(old, new)| old != new))
 }
 
 /// The table that ALTER TABLE has changed, under the name that it was called by.

@@ -36,6 +36,8 @@ pub const ATTRIBUTE: Catalog =
     Catalog { table: oid(1249), index: oid(2659), keys: &[(c"attrelid", KeyType::Oid), (c"attnum", KeyType::Short)] };
 pub const ATTRDEF: Catalog =
     Catalog { table: oid(2604), index: oid(2656), keys: &[(c"adrelid", KeyType::Oid), (c"adnum", KeyType::Short)] };
+pub const ATTRDEF_BY_OID: Catalog = Catalog { table: oid(2604), index: oid(2657), keys: &[(c"oid", KeyType::Oid)] };
+pub const CAST: Catalog = Catalog { table: oid(2605), index: oid(2660), keys: &[(c"oid", KeyType::Oid)] };
 pub const DATABASE: Catalog = Catalog { table: oid(1262), index: oid(2672), keys: &[(c"oid", KeyType::Oid)] };
 pub const EXTENSIONS: Catalog = Catalog { table: oid(3079), index: oid(3080), keys: &[(c"oid", KeyType::Oid)] };
 pub const FUNCTION: Catalog = Catalog { table: oid(1255), index: oid(2690), keys: &[(c"oid", KeyType::Oid)] };

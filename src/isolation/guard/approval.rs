@@ -8,7 +8,7 @@ use warden_core::isolation::guard;
 
 use super::APPROVING;
 use crate::isolation::registry;
-use crate::pg::calls;
+use crate::pg::calls::{self, Content};
 use crate::pg::error::internal;
 use crate::pg::{catalog, function, role, spi};
 
@@ -22,7 +22,8 @@ pub struct Holder<'a> {
     pub trusted: bool,
 }
 
-/// What lies inside of a type: a domain's check or default, or a range's functions.
+/// What lies inside of a type: a domain's check or default, a range's functions, or the cast to json that to_jsonb and
+/// its like look for when they run.
 #[derive(Debug)]
 pub struct Inside {
     pub kind: pg_sys::Oid,
@@ -36,12 +37,23 @@ pub struct Inside {
 /// 42501 when stored trees call what somebody could change who may not see the rows, or what tells it by itself.
 pub fn trees<'a>(holder: &Holder, trees: impl IntoIterator<Item = &'a CStr>) -> Result<()> {
     let content = calls::content(trees);
-    content.functions.iter().try_for_each(|function| function_of(holder, *function))?;
+    functions(holder, &content)?;
     types(holder, &content.types)?;
     if holder.trusted {
         return Ok(());
     }
     relations(holder, content.reads)
+}
+
+fn functions(holder: &Holder, content: &Content) -> Result<()> {
+    content.functions.iter().try_for_each(|function| function_of(holder, *function))?;
+    for function in content.named.iter().filter(|_| !holder.trusted) {
+        if function::makes_any_type(*function)? {
+            let relation = catalog::relation_name(holder.relation);
+            return Err(guard::refuse_speaking(&relation, holder.name, &function::signature(*function)));
+        }
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -78,7 +90,8 @@ fn types(holder: &Holder, types: &[pg_sys::Oid]) -> Result<()> {
 /// Gives the types that a domain's expression leads to.
 fn one_inside(holder: &Holder, inside: &Inside) -> Result<Vec<pg_sys::Oid>> {
     let content = calls::content(inside.tree.as_deref());
-    content.functions.iter().chain(&inside.functions).try_for_each(|function| function_of(holder, *function))?;
+    functions(holder, &content)?;
+    inside.functions.iter().try_for_each(|function| function_of(holder, *function))?;
     Ok(content.types)
 }
 
@@ -105,6 +118,9 @@ pub fn inside(start: &str, argument: pg_sys::Oid) -> Result<Vec<Inside>> {
          UNION ALL SELECT r.rngtypid, y.typname::text, false, NULL, \
              array_remove(ARRAY[r.rngcanonical::oid, r.rngsubdiff::oid], 0::oid) \
            FROM inside i JOIN pg_range r ON r.rngtypid = i.t JOIN pg_type y ON y.oid = i.t \
+         UNION ALL SELECT k.castsource, y.typname::text, false, NULL, ARRAY[k.castfunc::oid] \
+           FROM inside i JOIN pg_cast k ON k.castsource = i.t JOIN pg_type y ON y.oid = i.t \
+           WHERE k.casttarget = 'json'::regtype AND k.castfunc <> 0 \
          ORDER BY 1, 3, 2"
     );
     spi::as_owner(|| {
@@ -133,7 +149,7 @@ fn relations(holder: &Holder, mut open: Vec<pg_sys::Oid>) -> Result<()> {
             Some('r' | 'p') => {
                 let policies = policies(read)?;
                 let content = calls::content(policies.iter().map(CString::as_c_str));
-                content.functions.iter().try_for_each(|function| function_of(holder, *function))?;
+                functions(holder, &content)?;
                 types(holder, &content.types)?;
                 open.extend(content.reads);
             }

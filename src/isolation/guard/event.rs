@@ -6,7 +6,7 @@ use warden_core::isolation::guard::{self, BIND_TRIGGER, Taken};
 
 use super::kept::{self, Kept};
 use super::{leaving, reader, restore};
-use crate::isolation::{api, registry};
+use crate::isolation::{api, birth, registry};
 use crate::pg::catalog;
 use crate::pg::object::{Access, ObjectEvent};
 use crate::pg::tuple::{self, Sees};
@@ -34,6 +34,7 @@ fn is_watched(class: pg_sys::Oid) -> bool {
         tuple::INHERITS,
         tuple::FUNCTION,
         tuple::TYPE,
+        tuple::CAST,
     ];
     catalogs.iter().any(|catalog| catalog.table == class)
 }
@@ -46,6 +47,7 @@ fn written(event: &ObjectEvent) -> Result<()> {
             (true, column) => reader::column_type(event.object, column),
             (false, 0) => Ok(()),
             (false, column) => {
+                birth::column_altered(event.object, column)?;
                 reader::column_type(event.object, column)?;
                 kept::note_column(event.object)
             }
@@ -68,6 +70,7 @@ fn written(event: &ObjectEvent) -> Result<()> {
         }
         class if class == tuple::FUNCTION.table && !created => reader::function_altered(event.object),
         class if class == tuple::TYPE.table && !created => reader::domain_default(event.object),
+        class if class == tuple::CAST.table => reader::cast(event.object),
         class if class == tuple::INHERITS.table => inherits(event.object, event.other),
         _ => Ok(()),
     }

@@ -162,6 +162,32 @@ pub fn column_type(relation: pg_sys::Oid, column: i32) -> Result<()> {
             hears(user, now)?;
         }
     }
+    let name = format!("column of type {}", catalog::type_name(now));
+    for relation in mentions_of(own)? {
+        if registry::lookup(relation)?.is_some() {
+            let trusted = is_trusted(utility::caller(), relation);
+            approval::type_of(&Holder { relation, name: &name, trusted }, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// A new cast to json: what makes json of any value looks for it when it runs, in triggers of those with trust too.
+pub fn cast(object: pg_sys::Oid) -> Result<()> {
+    let found = tuple::row(tuple::CAST, &[object.to_u32()], Sees::Now, |row| {
+        Ok((row.oid(c"castsource")?, row.oid(c"casttarget")?, row.oid(c"castfunc")?))
+    })?;
+    let Some((source, pg_sys::JSONOID, function)) = found else { return Ok(()) };
+    if function == pg_sys::Oid::INVALID {
+        return Ok(());
+    }
+    let name = format!("cast from {} to json", catalog::type_name(source));
+    for relation in mentions_of(source)?.into_iter().chain(users_of(source)?) {
+        if registry::lookup(relation)?.is_some() {
+            let trusted = is_trusted(utility::caller(), relation);
+            approval::function_of(&Holder { relation, name: &name, trusted }, function)?;
+        }
+    }
     Ok(())
 }
 
