@@ -101,6 +101,15 @@ ALTER TABLE enc_ddl.people OWNER TO enc_ddl_owner;
 COMMIT;
 SELECT grantee::regrole, string_agg(privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ',' ORDER BY privilege_type) FROM pg_class, aclexplode(relacl) WHERE oid = 'enc_ddl.people_clear'::regclass AND grantee <> relowner GROUP BY 1 ORDER BY 1;
 ALTER TABLE enc_ddl.people OWNER TO dba;
+-- Somebody else who may grant is no owner, and keeps what he has.
+GRANT SELECT ON enc_ddl.people_clear TO officer WITH GRANT OPTION;
+ALTER TABLE enc_ddl.people ALTER COLUMN years SET DEFAULT 1;
+DROP VIEW enc_ddl.people_clear;
+ALTER TABLE enc_ddl.people ALTER COLUMN years DROP DEFAULT;
+SELECT grantee::regrole, string_agg(privilege_type || CASE WHEN is_grantable THEN '*' ELSE '' END, ',' ORDER BY privilege_type) FROM pg_class, aclexplode(relacl) WHERE oid = 'enc_ddl.people_clear'::regclass AND grantee <> relowner GROUP BY 1 ORDER BY 1;
+SET ROLE dba;
+REVOKE ALL ON enc_ddl.people_clear FROM officer;
+RESET ROLE;
 -- What a savepoint took back counts for nothing.
 BEGIN;
 SAVEPOINT s;

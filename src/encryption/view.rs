@@ -279,34 +279,46 @@ fn grant_to_owner(name: &Name, owner: Oid) -> Result<()> {
 /// A table that has got another owner: the view's rights go to him, and what the one before granted is granted anew.
 pub fn follow_owner(view: Oid, table: Oid) -> Result<()> {
     let owner = catalog::owner(table).ok_or_else(|| internal("a table without an owner"))?;
-    // What the extension's owner gave: the table's owner his rights, and others theirs where that one could not.
-    let holders = spi::rows(
-        "SELECT x.grantee, bool_or(x.is_grantable) FROM pg_class c, aclexplode(c.relacl) x \
-         WHERE c.oid = $1 AND x.grantor = c.relowner AND x.grantee <> c.relowner GROUP BY 1",
-        &[view.into()],
-        |row| Ok((row.need::<Oid>(1)?, row.need::<bool>(2)?)),
-    )?;
-    let owners: Vec<Oid> = holders.iter().filter(|(_, grants)| *grants).map(|(holder, _)| *holder).collect();
-    if owners == [owner] {
+    if owners_of(view)?.contains(&owner) {
         return Ok(());
     }
     let name = Name::new(&catalog::schema_name(view), &catalog::bare_name(view));
     let had = grants_of(view)?;
-    for (holder, _) in holders {
+    // What the extension's owner gave: the table's owner his rights, and others theirs where that one could not.
+    let holders = spi::rows(
+        "SELECT DISTINCT x.grantee FROM pg_class c, aclexplode(c.relacl) x \
+         WHERE c.oid = $1 AND x.grantor = c.relowner AND x.grantee <> c.relowner",
+        &[view.into()],
+        |row| row.need::<Oid>(1),
+    )?;
+    for holder in holders {
         let from = if holder == Oid::INVALID { "PUBLIC".to_owned() } else { quote(&role::name(holder)) };
         spi::execute(&format!("REVOKE ALL ON {name} FROM {from} CASCADE"), &[])?;
     }
     grant(&name, table, Some(&had))
 }
 
-/// What others than its owner may do with all of a relation's rows; of a view, what the table's owner has is his
-/// because he owns the table. A privilege on some of the columns is worth nothing on a view whose reader needs them all.
-pub fn grants_of(relation: Oid) -> Result<Vec<Grant>> {
+/// Who has a companion view's rights because he owns its table, or owned it until now: all four, to grant, by the
+/// extension's owner.
+fn owners_of(view: Oid) -> Result<Vec<Oid>> {
     spi::rows(
+        "SELECT x.grantee FROM pg_class c, aclexplode(c.relacl) x \
+         WHERE c.oid = $1 AND c.relkind = 'v' AND x.grantor = c.relowner AND x.grantee <> c.relowner AND x.is_grantable \
+           AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') GROUP BY 1 HAVING count(*) = 4",
+        &[view.into()],
+        |row| row.need(1),
+    )
+}
+
+/// What others than its owner may do with all of a relation's rows; of a view, others than its table's owner. A
+/// privilege on some of the columns is worth nothing on a view whose reader needs them all.
+pub fn grants_of(relation: Oid) -> Result<Vec<Grant>> {
+    let owners = owners_of(relation)?;
+    let grants = spi::rows(
         "SELECT x.privilege_type, x.grantee, x.is_grantable FROM pg_class c, aclexplode(c.relacl) x \
-         WHERE c.oid = $1 AND x.grantee <> c.relowner AND NOT (c.relkind = 'v' AND x.is_grantable AND x.grantor = c.relowner) \
-           AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')",
+         WHERE c.oid = $1 AND x.grantee <> c.relowner AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')",
         &[relation.into()],
         |row| Ok(Grant { privilege: row.need(1)?, grantee: row.need(2)?, is_grantable: row.need(3)? }),
-    )
+    )?;
+    Ok(grants.into_iter().filter(|grant| !owners.contains(&grant.grantee)).collect())
 }
