@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "encryption")]
 pub mod encryption;
 pub mod error;

@@ -89,7 +89,7 @@ pub fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         Algorithm::Ps256 => sign_rsa(&RSA_PSS_SHA256, message),
         Algorithm::Hs256 => {
             let secret = decode(rfc("HS256")["jwk"]["k"].as_str().unwrap());
-            let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).unwrap();
+            let mac = hmac::Hmac::<sha2_010::Sha256>::new_from_slice(&secret).unwrap();
             mac.chain_update(message).finalize().into_bytes().to_vec()
         }
     }

@@ -1,0 +1,1 @@
+//! The audit's formats and its verifier.
