@@ -113,7 +113,8 @@ pub struct Head {
 }
 
 impl Head {
-    fn hash(&self) -> Hash {
+    /// The data of its leaf is a label and the head.
+    pub fn hash(&self) -> Hash {
         let mut data = HASHES_HEAD.to_vec();
         put_optional(&mut data, self.tenant.as_ref().map(|tenant| &tenant.0[..]));
         data.extend_from_slice(&self.size.to_be_bytes());

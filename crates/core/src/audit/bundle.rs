@@ -142,10 +142,10 @@ impl Writer {
         let from = self.position();
         omit(&mut self.frontier, omitted)?;
         Ok(format!(
-            "{{\"type\":\"proof\",\"from\":{from},\"to\":{},\"hashes\":{},\"root\":\"{}\"}}",
+            "{{\"type\":\"proof\",\"from\":{from},\"to\":{},\"hashes\":{},\"head\":\"{}\"}}",
             omitted.to,
             list(&omitted.hashes),
-            self.frontier.root()
+            head(&self.header, &self.frontier).hash()
         ))
     }
 
@@ -188,8 +188,16 @@ impl Writer {
 pub(super) enum Line<'a> {
     Header(Header),
     Entry(EntryLine<'a>),
-    Omitted { from: u64, omitted: Omitted, root: Hash },
-    Checkpoint { note: Cow<'a, str>, block: Option<(Block, HeadPath)> },
+    /// `head`: the hash of what the log is then, so that the line is bound by itself.
+    Omitted {
+        from: u64,
+        omitted: Omitted,
+        head: Hash,
+    },
+    Checkpoint {
+        note: Cow<'a, str>,
+        block: Option<(Block, HeadPath)>,
+    },
 }
 
 impl<'a> Line<'a> {
@@ -202,9 +210,9 @@ impl<'a> Line<'a> {
             "entry" => EntryLine::parse(object).map(Line::Entry),
             "proof" => {
                 let (from, to) = (object.number("from")?, object.number("to")?);
-                let (hashes, root) = (object.hashes("hashes")?, object.hash("root")?);
+                let (hashes, head) = (object.hashes("hashes")?, object.hash("head")?);
                 object.end()?;
-                Ok(Line::Omitted { from, omitted: Omitted { to, hashes }, root })
+                Ok(Line::Omitted { from, omitted: Omitted { to, hashes }, head })
             }
             "checkpoint" => {
                 let (note, path) = (object.text("note")?, object.raw("block_path")?);
@@ -313,6 +321,11 @@ pub(super) fn omit(frontier: &mut Frontier, omitted: &Omitted) -> Result<(), Mal
         return Err(Malformed::new("it leaves nothing out"));
     }
     frontier.append_omitted(omitted.to, &omitted.hashes)
+}
+
+/// The log as far as it is known.
+pub(super) fn head(header: &Header, frontier: &Frontier) -> Head {
+    Head { tenant: header.origin.tenant(), size: frontier.size(), root: frontier.root() }
 }
 
 /// Whether the block is the one that the checkpoint names, and holds the head that the checkpoint is of.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::block::{Block, HeadPath};
-use super::bundle::{EntryLine, Header, Line, Shown, checked_block, omit};
+use super::bundle::{EntryLine, Header, Line, Shown, checked_block, head, omit};
 use super::checkpoint::Checkpoint;
 use super::entry::{Operation, decode};
 use super::error::Malformed;
@@ -66,6 +66,7 @@ pub struct Report {
 const ERASURE: &str = "warden.audit.erase_subject";
 
 /// A bundle that is being checked.
+#[derive(Clone)]
 pub struct Check<'a> {
     line: u64,
     header: Option<Header>,
@@ -102,7 +103,9 @@ impl<'a> Check<'a> {
             (None, _) => Err(rejected(here, "the first line is not a header")),
             (Some(_), Line::Header(_)) => Err(rejected(here, "it is a second header")),
             (Some(header), Line::Entry(line)) => self.body.entry(header, &line, here),
-            (Some(_), Line::Omitted { from, omitted, root }) => self.body.omitted(from, &omitted, &root, here),
+            (Some(header), Line::Omitted { from, omitted, head }) => {
+                self.body.omitted(header, from, &omitted, head, here)
+            }
             (Some(header), Line::Checkpoint { note, block }) => {
                 self.body.checkpoint(header, &note, block.as_ref(), here)
             }
@@ -120,6 +123,7 @@ impl<'a> Check<'a> {
 }
 
 /// A checkpoint that somebody has kept, to hold the bundle against.
+#[derive(Clone)]
 struct Given {
     checkpoint: Checkpoint,
     is_met: bool,
@@ -139,6 +143,7 @@ impl Given {
 }
 
 /// What follows the header.
+#[derive(Clone)]
 struct Body<'a> {
     keys: &'a [VerifierKey],
     given: Option<Given>,
@@ -210,7 +215,14 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn omitted(&mut self, from: u64, omitted: &Omitted, root: &Hash, here: Place) -> Result<(), Rejected> {
+    fn omitted(
+        &mut self,
+        header: &Header,
+        from: u64,
+        omitted: &Omitted,
+        said: Hash,
+        here: Place,
+    ) -> Result<(), Rejected> {
         if from != self.frontier.size() {
             let reason = format!("it goes on from {from}, and {} comes next", self.frontier.size());
             return Err(rejected(here, reason));
@@ -219,8 +231,8 @@ impl<'a> Body<'a> {
             return Err(rejected(here, "it stands directly below another proof"));
         }
         omit(&mut self.frontier, omitted).map_err(at(here))?;
-        if self.frontier.root() != *root {
-            return Err(rejected(here, "its hashes do not lead to its root"));
+        if head(header, &self.frontier).hash() != said {
+            return Err(rejected(here, "its hashes do not lead to its head"));
         }
         self.just_omitted = true;
         self.meet()
@@ -247,7 +259,6 @@ impl<'a> Body<'a> {
     ) -> Result<(), Rejected> {
         let note = Note::parse(note).map_err(at(here))?;
         let said = Checkpoint::parse(note.text).map_err(at(here))?;
-        let signer = self.signer(&note, &said).map_err(at(here))?;
         if said.origin.log != header.origin.log {
             return Err(rejected(here, "its checkpoint is another log's"));
         }
@@ -261,6 +272,8 @@ impl<'a> Body<'a> {
         }
         checked_block(&said, block.map(|(block, path)| (block, path))).map_err(at(here))?;
         let block = block.map(|(block, _)| *block);
+        // From here on the note is believed, so that what disagrees with it is the header.
+        let signer = self.signer(&note, &said).map_err(at(here))?;
         header_fits(header, &said, block.as_ref(), self.entries).map_err(at(Place::Line(1)))?;
         self.end = Some((said, block, signer));
         Ok(())
