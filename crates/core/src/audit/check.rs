@@ -79,7 +79,8 @@ impl<'a> Check<'a> {
     /// # Errors
     /// For a given checkpoint that is none, or bears no signature of one of the keys.
     pub fn new(keys: &'a [VerifierKey], given: Option<&str>) -> Result<Self, Rejected> {
-        let given = given.map(|note| Given::read(note, keys)).transpose().map_err(at(Place::Checkpoint))?;
+        let given = given.map(|note| Checkpoint::open(note, keys)).transpose().map_err(at(Place::Checkpoint))?;
+        let given = given.map(|checkpoint| Given { checkpoint, is_met: false });
         Ok(Self { line: 0, header: None, body: Body::new(keys, given) })
     }
 
@@ -127,19 +128,6 @@ impl<'a> Check<'a> {
 struct Given {
     checkpoint: Checkpoint,
     is_met: bool,
-}
-
-impl Given {
-    fn read(note: &str, keys: &[VerifierKey]) -> Result<Self, Malformed> {
-        let note = Note::parse(note)?;
-        let checkpoint = Checkpoint::parse(note.text)?;
-        // Others may have signed it too: witnesses do.
-        let ours = |key: &&VerifierKey| *key.name() == checkpoint.origin.installation;
-        if !keys.is_empty() && !note.signers(keys)?.into_iter().flatten().any(|key| ours(&key)) {
-            return Err(Malformed::new("it is signed by none of the given keys of its origin"));
-        }
-        Ok(Self { checkpoint, is_met: false })
-    }
 }
 
 /// What follows the header.

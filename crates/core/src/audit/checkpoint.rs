@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::Malformed;
 use super::hash::Hash;
-use super::note::{KeyName, SigningKey};
+use super::note::{KeyName, Note, SigningKey, VerifierKey};
 use crate::tenancy::TenantId;
 
 /// One log of an installation.
@@ -99,6 +99,21 @@ impl Checkpoint {
     /// The note of an installation without a key: no signature below its empty line.
     pub fn unsigned(&self) -> String {
         self.text() + "\n"
+    }
+
+    /// A note that somebody hands over. Without keys its signatures are not looked at; with them, one of the keys of its
+    /// origin has signed it. Others may have too: witnesses do.
+    ///
+    /// # Errors
+    /// For a note that is no checkpoint's, and one that bears no such signature.
+    pub fn open(note: &str, keys: &[VerifierKey]) -> Result<Self, Malformed> {
+        let note = Note::parse(note)?;
+        let checkpoint = Self::parse(note.text)?;
+        let is_ours = |key: &VerifierKey| *key.name() == checkpoint.origin.installation;
+        if keys.is_empty() || note.signers(keys)?.into_iter().flatten().any(is_ours) {
+            return Ok(checkpoint);
+        }
+        Err(Malformed::new("it is signed by none of the given keys of its origin"))
     }
 
     /// The text of a note.

@@ -19,6 +19,7 @@ mod proof;
 mod time;
 mod tree;
 mod view;
+mod witness;
 
 pub use block::{BLOCK, Block, Body, HEADS_DEPTH, Head, HeadPath, Heads};
 pub use bundle::{Header, Shown, Writer};
@@ -33,3 +34,4 @@ pub use proof::{Consistency, Inclusion};
 pub use time::Timestamp;
 pub use tree::{Frontier, Node, Nodes, Omitted, perfect, root};
 pub use view::view;
+pub use witness::{Seen, witness};

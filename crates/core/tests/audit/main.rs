@@ -10,3 +10,4 @@ mod oracle;
 mod seal;
 mod tree;
 mod vectors;
+mod witness;
