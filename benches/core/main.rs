@@ -1,5 +1,7 @@
-//! The core without a server: what the parts of a login cost, the plan that `protect` makes, and encrypted values.
+//! The core without a server: what the parts of a login cost, the plan that `protect` makes, encrypted values, and the
+//! audit's entries.
 
+mod audit;
 mod keys;
 mod value;
 
@@ -32,6 +34,7 @@ fn main() -> Result<()> {
     contexts(&mut criterion)?;
     plans(&mut criterion)?;
     value::values(&mut criterion)?;
+    audit::audit(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }
