@@ -259,3 +259,37 @@ fn a_bundles_root_is_that_of_its_leaves() {
     let leaves: Vec<Hash> = entries.map(|line| oracle::leaf(&base64(&line["leaf_input"]))).collect();
     assert_eq!(oracle::root(&leaves), base64_hash(&lines[0]["root"]));
 }
+
+/// Every long number of the page's audit part is in the vectors, its example's fields make up the bytes, and its
+/// checkpoint is one of them.
+#[test]
+fn the_documented_example() {
+    let (formats, vectors) = (read("docs/formats.md"), VECTORS.to_string());
+    let (_, page) = formats.split_once("## Audit entries").unwrap();
+    let (_, example) = page.split_once("## An example of an entry").unwrap();
+    let example = example.split("\n## ").next().unwrap();
+    let numbers = example.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 16);
+    let numbers: Vec<_> = numbers.filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit())).collect();
+    for number in &numbers {
+        assert!(vectors.contains(number), "{number}");
+    }
+    assert!(numbers.len() > 12, "{}", numbers.len());
+
+    let listings: Vec<&str> = example.split("```").skip(1).step_by(2).collect();
+    let fields = |listing: &str| listing.lines().map(field).collect::<String>();
+    assert_eq!(fields(listings[0]), self::vectors("entries")[0]["leaf_input"].as_str().unwrap());
+    assert_eq!(fields(listings[2]), self::vectors("payloads")[0]["bytes"].as_str().unwrap());
+    let (block, _) = listings[4].split_once("hash ").unwrap();
+    assert_eq!(fields(block), self::vectors("blocks")[1]["block"].as_str().unwrap());
+
+    let note = page.split("```\n").nth(1).unwrap();
+    assert_eq!(note, self::vectors("checkpoints")[0]["note"]);
+}
+
+/// The bytes of a listing's line: what follows its name, without spaces.
+fn field(line: &str) -> String {
+    let is_name = |word: &&str| !word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = words.iter().rposition(is_name).map_or(0, |at| at + 1);
+    words[after..].concat()
+}
