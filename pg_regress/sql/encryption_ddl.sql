@@ -139,7 +139,7 @@ ALTER TABLE enc_ddl.people RENAME tenant TO tenant_id;
 CREATE TABLE enc_ddl.place (tenant_id uuid, id int, a text DEFAULT 'a', b text NOT NULL DEFAULT 'b', PRIMARY KEY (tenant_id, id));
 GRANT SELECT, INSERT ON enc_ddl.place TO app_broker;
 SELECT warden.protect('enc_ddl.place'), warden.encrypt_column('enc_ddl.place', 'a'), warden.encrypt_column('enc_ddl.place', 'b');
-ALTER TABLE enc_ddl.place DROP COLUMN id CASCADE, ADD COLUMN id int, ADD PRIMARY KEY (tenant_id, id);
+ALTER TABLE enc_ddl.place DROP COLUMN id CASCADE, ADD COLUMN id int NOT NULL, ADD PRIMARY KEY (tenant_id, id);
 ALTER TABLE enc_ddl.place DROP COLUMN a CASCADE, ADD COLUMN a text DEFAULT 'plain';
 SELECT column_name, column_default FROM warden.encrypted_column_registry WHERE relation = 'enc_ddl.place'::regclass;
 -- Defaults of encrypted columns outlive their view.
