@@ -53,20 +53,9 @@ CREATE TABLE warden.encrypted_column_registry (
     UNIQUE (relation, column_name)
 );
 
-DO $$
-DECLARE
-    registry text;
-BEGIN
-    FOREACH registry IN ARRAY ARRAY['tenant_key_registry', 'data_key_registry', 'encrypted_column_registry'] LOOP
-        EXECUTE format('REVOKE ALL ON warden.%I FROM PUBLIC', registry);
-        EXECUTE format('ALTER TABLE warden.%I ENABLE ROW LEVEL SECURITY', registry);
-        EXECUTE format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.%I '
-            'FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed()', registry);
-        EXECUTE format('ALTER TABLE warden.%I ENABLE ALWAYS TRIGGER registry_changed', registry);
-        PERFORM pg_extension_config_dump(format('warden.%I', registry)::regclass, '');
-    END LOOP;
-END
-$$;
+SELECT warden.make_registry('warden.tenant_key_registry');
+SELECT warden.make_registry('warden.data_key_registry');
+SELECT warden.make_registry('warden.encrypted_column_registry');
 
 -- The types. Their forms are the envelope, and never decrypt it.
 

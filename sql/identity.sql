@@ -10,12 +10,7 @@ CREATE TABLE warden.issuer_registry (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-REVOKE ALL ON warden.issuer_registry FROM PUBLIC;
-ALTER TABLE warden.issuer_registry ENABLE ROW LEVEL SECURITY;
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.issuer_registry
-    FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed();
-ALTER TABLE warden.issuer_registry ENABLE ALWAYS TRIGGER registry_changed;
-SELECT pg_catalog.pg_extension_config_dump('warden.issuer_registry', '');
+SELECT warden.make_registry('warden.issuer_registry');
 
 -- An opened session: the token's SHA-256, never the token. Rows do not change but for their last use.
 CREATE TABLE warden.session_registry (
@@ -50,12 +45,7 @@ CREATE TABLE warden.revocation_registry (
     revoked_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (kind, tenant, subject, by_officer)
 );
-REVOKE ALL ON warden.revocation_registry FROM PUBLIC;
-ALTER TABLE warden.revocation_registry ENABLE ROW LEVEL SECURITY;
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.revocation_registry
-    FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed();
-ALTER TABLE warden.revocation_registry ENABLE ALWAYS TRIGGER registry_changed;
-SELECT pg_catalog.pg_extension_config_dump('warden.revocation_registry', '');
+SELECT warden.make_registry('warden.revocation_registry');
 
 CREATE FUNCTION warden.open_session(token text, ttl interval DEFAULT NULL) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY INVOKER

@@ -54,20 +54,10 @@ CREATE TABLE warden.exemption_registry (
     UNIQUE NULLS NOT DISTINCT (relation, schema, pattern, by_officer)
 );
 
-DO $$
-DECLARE
-    registry text;
-BEGIN
-    FOREACH registry IN ARRAY ARRAY['relation_registry', 'template_registry', 'schema_registry', 'exemption_registry'] LOOP
-        EXECUTE format('REVOKE ALL ON warden.%I FROM PUBLIC', registry);
-        EXECUTE format('ALTER TABLE warden.%I ENABLE ROW LEVEL SECURITY', registry);
-        EXECUTE format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.%I '
-            'FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed()', registry);
-        EXECUTE format('ALTER TABLE warden.%I ENABLE ALWAYS TRIGGER registry_changed', registry);
-        PERFORM pg_extension_config_dump(format('warden.%I', registry)::regclass, '');
-    END LOOP;
-END
-$$;
+SELECT warden.make_registry('warden.relation_registry');
+SELECT warden.make_registry('warden.template_registry');
+SELECT warden.make_registry('warden.schema_registry');
+SELECT warden.make_registry('warden.exemption_registry');
 
 -- What policies ask, once a command. SECURITY INVOKER: they read the context, and who calls.
 

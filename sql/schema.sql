@@ -62,6 +62,20 @@ CREATE FUNCTION warden.registry_changed() RETURNS trigger
 REVOKE ALL ON FUNCTION warden.registry_changed() FROM PUBLIC;
 COMMENT ON FUNCTION warden.registry_changed() IS 'On every registry: tells all backends that their caches of it are stale';
 
+-- What every registry has: nobody's rights, row-level security without a policy, word of each change, its rows in dumps. The
+-- script's own: dropped when it ends.
+CREATE FUNCTION warden.make_registry(registry regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', registry);
+    EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', registry);
+    EXECUTE pg_catalog.format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+        'FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed()', registry);
+    EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER registry_changed', registry);
+    PERFORM pg_catalog.pg_extension_config_dump(registry, '');
+END
+$$;
+REVOKE ALL ON FUNCTION warden.make_registry(regclass) FROM PUBLIC;
+
 CREATE FUNCTION warden.sees_all_tenants() RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE SECURITY INVOKER
     AS 'MODULE_PATHNAME', 'sees_all_tenants_wrapper';

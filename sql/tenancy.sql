@@ -48,20 +48,11 @@ CREATE TABLE warden.permission_registry (
     PRIMARY KEY (tier, permission)
 );
 
-DO $$
-DECLARE
-    registry text;
-BEGIN
-    FOREACH registry IN ARRAY ARRAY['tenant_registry', 'tenant_name', 'member_registry', 'role_registry', 'permission_registry'] LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON warden.%I FROM PUBLIC', registry);
-        EXECUTE pg_catalog.format('ALTER TABLE warden.%I ENABLE ROW LEVEL SECURITY', registry);
-        EXECUTE pg_catalog.format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON warden.%I '
-            'FOR EACH STATEMENT EXECUTE FUNCTION warden.registry_changed()', registry);
-        EXECUTE pg_catalog.format('ALTER TABLE warden.%I ENABLE ALWAYS TRIGGER registry_changed', registry);
-        PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('warden.%I', registry)::pg_catalog.regclass, '');
-    END LOOP;
-END
-$$;
+SELECT warden.make_registry('warden.tenant_registry');
+SELECT warden.make_registry('warden.tenant_name');
+SELECT warden.make_registry('warden.member_registry');
+SELECT warden.make_registry('warden.role_registry');
+SELECT warden.make_registry('warden.permission_registry');
 
 -- Functions. SECURITY INVOKER: each asks who calls before it switches to the owner of the extension.
 

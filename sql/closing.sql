@@ -1,0 +1,3 @@
+-- What the script alone needed.
+
+DROP FUNCTION warden.make_registry(regclass);
