@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 use pgrx::pg_sys::Datum;
-use warden_core::encryption::{Envelope, TAG, decode_hex, decoded_len, encode_hex, error, hex_len};
+use warden_core::encryption::{
+    Envelope, LONGEST_PREFIX, TAG, decode_hex, decoded_len, encode_hex, equality_tag_of, error, hex_len,
+};
 use warden_core::error::Result;
 
 use crate::pg::call::{self, Call, Varlena};
@@ -74,15 +76,10 @@ pub fn send(call: Call) -> Result<Option<Datum>> {
     Ok(call.bytes(0).and_then(Varlena::copy_of).map(Varlena::datum))
 }
 
-/// The most that stands before a value's body.
-const LONGEST_PREFIX: usize = 84;
-
-/// The tag of an argument: where it stands depends on the suite. Of bytes that are no envelope, which only a damaged
-/// page can hold, all zeros: comparing tells nothing and raises nothing.
+/// The tag of an argument. Of bytes that are no envelope, which only a damaged page can hold, all zeros: comparing tells
+/// nothing and raises nothing.
 fn tag(call: Call, at: usize) -> Option<[u8; TAG]> {
-    let head = call.head(at, LONGEST_PREFIX)?;
-    let start = if head.get(1) == Some(&2) { LONGEST_PREFIX - TAG } else { 36 };
-    Some(head.get(start..start + TAG).and_then(|tag| tag.try_into().ok()).unwrap_or_default())
+    Some(equality_tag_of(call.head(at, LONGEST_PREFIX)?).unwrap_or_default())
 }
 
 fn compare(call: Call) -> Option<Ordering> {

@@ -190,9 +190,9 @@ fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Opti
     if name == tenant_column {
         return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the tenant column cannot be encrypted"));
     }
-    require_no_children(&family)?;
+    require_no_children(relation)?;
     let key_columns = key_columns(relation)?;
-    refuse_dependents(&family, name, standing.as_ref().and_then(|columns| columns.first()?.view))?;
+    refuse_dependents(&family, name, standing.as_ref().and_then(|columns| view::standing(columns)))?;
     trust::secure(&family)?;
     refuse_strangers(&table, &tenant_column)?;
     let view_name = view_name(&table);
@@ -222,7 +222,7 @@ fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Opti
             tenant_column.as_str().into(),
             facts.default.as_deref().into(),
             names.into(),
-            standing.as_ref().and_then(|columns| columns.first()?.view).into(),
+            view_of(relation)?.into(),
             by.into(),
         ],
     )?
@@ -243,12 +243,15 @@ fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Opti
     }
     let columns = registry::of(relation)?.ok_or_else(|| internal("a table without its column"))?;
     view::build(&view_name, relation, &columns, None, None)?;
-    let view = registry::of(relation)?.and_then(|columns| columns.first()?.view);
-    let shown = view.map_or_else(|| view_name.to_string(), catalog::relation_name);
+    let shown = view_of(relation)?.map_or_else(|| view_name.to_string(), catalog::relation_name);
     notice(format!(
         "column \"{name}\" of table {table} is encrypted; its clear values are read and written through {shown}"
     ));
     Ok(())
+}
+
+fn view_of(relation: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {
+    Ok(registry::of(relation)?.and_then(|columns| view::standing(&columns)))
 }
 
 /// Every row is rewritten; the old files go when the transaction commits.
@@ -318,19 +321,21 @@ fn require_type(facts: &Facts, name: &str, is_searchable: bool) -> Result<Column
 
 /// # Errors
 /// 0A000 for children that are no partitions: they have no key of their parent's.
-fn require_no_children(family: &[pg_sys::Oid]) -> Result<()> {
-    for child in family.iter().skip(1) {
-        let is_partition =
-            facts::latest("SELECT c.relispartition FROM pg_class c WHERE c.oid = $1", &[(*child).into()], |row| {
-                row.need::<bool>(1)
-            })?;
-        if is_partition != [true] {
-            return Err(WardenError::new(SqlState::FeatureNotSupported, "the table has inheritance children").detail(
-                format!("Table {} inherits from it and has no part in its primary key.", facts::name(*child)?),
-            ));
-        }
-    }
-    Ok(())
+fn require_no_children(relation: pg_sys::Oid) -> Result<()> {
+    let Some(child) = inheriting_child(relation)? else { return Ok(()) };
+    Err(WardenError::new(SqlState::FeatureNotSupported, "the table has inheritance children")
+        .detail(format!("Table {} inherits from it and has no part in its primary key.", facts::name(child)?)))
+}
+
+/// A child that is no partition. Only the topmost table can have one: PostgreSQL lets nothing inherit from partitions.
+pub fn inheriting_child(relation: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {
+    let children = facts::latest(
+        "SELECT i.inhrelid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+         WHERE i.inhparent = $1 AND NOT c.relispartition ORDER BY 1 LIMIT 1",
+        &[relation.into()],
+        |row| row.need(1),
+    )?;
+    Ok(children.first().copied())
 }
 
 /// The columns of the primary key, in its order.

@@ -27,24 +27,32 @@ struct Dropped {
     grants: Vec<view::Grant>,
 }
 
-/// What the statement at hand does to columns of tables with encrypted columns and to their views.
+/// What the statement at hand does to tables with encrypted columns and to their views.
 #[derive(Default)]
 struct Changes {
+    /// Tables whose names or columns it has changed.
+    touched: Vec<pg_sys::Oid>,
     /// In their order: table, old name, new name.
     renamed: Vec<(pg_sys::Oid, String, String)>,
     /// Columns that go, by the names that they have when they do.
     lost: Vec<(pg_sys::Oid, String)>,
+    /// Encrypted columns that it takes the default from.
+    without_default: Vec<pgrx::Uuid>,
     /// Views whose defaults were put into the registry before the first of them went.
     remembered: Vec<pg_sys::Oid>,
 }
 
+impl Changes {
+    fn touch(&mut self, table: pg_sys::Oid) {
+        if !self.touched.contains(&table) {
+            self.touched.push(table);
+        }
+    }
+}
+
 thread_local! {
-    /// Tables with encrypted columns whose names or columns the statement at hand has changed.
-    static TOUCHED: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
-    /// Encrypted columns that the statement at hand takes the default from.
-    static DROPPED_DEFAULTS: RefCell<Vec<pgrx::Uuid>> = const { RefCell::new(Vec::new()) };
-    static DROPPED: RefCell<Vec<Dropped>> = const { RefCell::new(Vec::new()) };
     static CHANGES: RefCell<Changes> = RefCell::default();
+    static DROPPED: RefCell<Vec<Dropped>> = const { RefCell::new(Vec::new()) };
 }
 
 pub fn transaction_ended() {
@@ -54,17 +62,11 @@ pub fn transaction_ended() {
 
 /// What a statement noted that an ERROR has cut off.
 pub fn statement_failed() {
-    TOUCHED.with_borrow_mut(Vec::clear);
-    DROPPED_DEFAULTS.with_borrow_mut(Vec::clear);
     CHANGES.take();
 }
 
 fn touch(table: pg_sys::Oid) {
-    TOUCHED.with_borrow_mut(|touched| {
-        if !touched.contains(&table) {
-            touched.push(table);
-        }
-    });
+    CHANGES.with_borrow_mut(|changes| changes.touch(table));
 }
 
 pub fn statement_starts(statement: &Statement) -> Result<()> {
@@ -73,22 +75,23 @@ pub fn statement_starts(statement: &Statement) -> Result<()> {
     if !tags.contains(&statement.tag()) || api::running() {
         return Ok(());
     }
-    lock_view(statement)?;
-    match ddl::command(statement) {
-        Command::DropExtension(names) if names.iter().any(|name| name == "pg_warden") => refuse_leaving(),
-        Command::AlterTable(alter) if !registry::is_empty()? => {
-            let Some(columns) = registry::of_family(alter.relation)? else { return Ok(()) };
-            alter.parts.iter().try_for_each(|(part, _)| alter_part(part, &columns))
-        }
-        _ => Ok(()),
+    if statement.tag() == T_DropStmt {
+        return match ddl::command(statement) {
+            Command::DropExtension(names) if names.iter().any(|name| name == "pg_warden") => refuse_leaving(),
+            _ => Ok(()),
+        };
     }
+    if registry::is_empty()? {
+        return Ok(());
+    }
+    lock_view(statement)?;
+    let Command::AlterTable(alter) = ddl::command(statement) else { return Ok(()) };
+    let Some(columns) = registry::of_family(alter.relation)? else { return Ok(()) };
+    alter.parts.iter().try_for_each(|(part, _)| alter_part(part, &columns))
 }
 
 /// A table's owner waits for the view's readers before he locks the table, which they read after the view.
 fn lock_view(statement: &Statement) -> Result<()> {
-    if registry::is_empty()? {
-        return Ok(());
-    }
     let Some(table) = ddl::reshaped(statement) else { return Ok(()) };
     match registry::of(table)? {
         Some(columns) if catalog::is_owned_by(table, role::current()) => view::lock_first(&columns),
@@ -127,7 +130,7 @@ fn alter_part(part: &AlterPart, columns: &Columns) -> Result<()> {
         }
         AlterPart::DropDefault(name) => {
             let Some(column) = encrypted(name) else { return Ok(()) };
-            DROPPED_DEFAULTS.with_borrow_mut(|dropped| dropped.push(column.id));
+            CHANGES.with_borrow_mut(|changes| changes.without_default.push(column.id));
             Ok(())
         }
         _ => Ok(()),
@@ -247,18 +250,17 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
         cache::invalidate(cache::oid(Registry::Column));
         refuse_children()?;
     }
-    let (mut touched, defaults, changes) = (TOUCHED.take(), DROPPED_DEFAULTS.take(), CHANGES.take());
+    let mut changes = CHANGES.take();
     if statement.tag() == pg_sys::NodeTag::T_AlterTableStmt && !registry::is_empty()? {
         // Defaults come and go without a word about their table.
         if let Some(table) = relation::altered(statement)
             && registry::of(table)?.is_some()
-            && !touched.contains(&table)
         {
-            touched.push(table);
+            changes.touch(table);
         }
     }
     // The whole extension may be gone by now.
-    if touched.is_empty() || registry::is_empty()? {
+    if changes.touched.is_empty() || registry::is_empty()? {
         return Ok(());
     }
     xact::next_command();
@@ -267,10 +269,10 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
         for (table, from, to) in &changes.renamed {
             rename(*table, from, to)?;
         }
-        for column in defaults {
+        for column in changes.without_default {
             drop_default(column)?;
         }
-        for table in touched {
+        for table in changes.touched {
             if let Some(columns) = registry::of(table)? {
                 let lost: Vec<&str> =
                     changes.lost.iter().filter(|(of, _)| *of == table).map(|(_, name)| name.as_str()).collect();
@@ -288,7 +290,7 @@ pub fn statement_done(statement: &Statement) -> Result<()> {
 /// An encrypted column's default stands in the view.
 fn drop_default(column: pgrx::Uuid) -> Result<()> {
     let Some(column) = registry::by_id(column)? else { return Ok(()) };
-    if let Some(view) = column.view.filter(|view| catalog::exists(*view)) {
+    if let Some(view) = view::standing(std::slice::from_ref(&column)) {
         let name = catalog::relation_name(view);
         spi::execute(&format!("ALTER VIEW {name} ALTER COLUMN {} DROP DEFAULT", quote(&column.name)), &[])?;
     }
@@ -303,21 +305,19 @@ fn drop_default(column: pgrx::Uuid) -> Result<()> {
 /// 0A000 for a child that is no partition: it has no part in the key that values are bound to.
 fn refuse_children() -> Result<()> {
     xact::next_command();
-    let children = spi::as_owner(|| {
-        spi::rows(
-            "SELECT i.inhrelid::regclass::text FROM warden.encrypted_column_registry r \
-               JOIN pg_inherits i ON i.inhparent = r.relation::oid JOIN pg_class c ON c.oid = i.inhrelid \
-             WHERE NOT c.relispartition LIMIT 1",
-            &[],
-            |row| row.need::<String>(1),
-        )
-    })?;
-    let Some(child) = children.first() else { return Ok(()) };
-    Err(WardenError::new(
-        SqlState::FeatureNotSupported,
-        "a table with encrypted columns cannot have inheritance children",
-    )
-    .detail(format!("Table {child} would inherit its columns without its primary key.")))
+    for table in registry::tables()? {
+        if let Some(child) = spi::as_owner(|| column::inheriting_child(table))? {
+            return Err(WardenError::new(
+                SqlState::FeatureNotSupported,
+                "a table with encrypted columns cannot have inheritance children",
+            )
+            .detail(format!(
+                "Table {} would inherit its columns without its primary key.",
+                catalog::relation_name(child)
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn rename(table: pg_sys::Oid, from: &str, to: &str) -> Result<()> {
@@ -349,7 +349,7 @@ fn settle(table: pg_sys::Oid, columns: &Columns, lost: &[&str]) -> Result<()> {
         }
     }
     let Some(columns) = (if has_lost { registry::of(table)? } else { Some(columns.clone()) }) else {
-        if let Some(view) = first.view.filter(|view| catalog::exists(*view)) {
+        if let Some(view) = view::standing(std::slice::from_ref(first)) {
             spi::execute(&format!("DROP VIEW {}", catalog::relation_name(view)), &[])?;
         }
         spi::execute(&format!("DROP TRIGGER IF EXISTS {} ON {name}", quote(BIND_TRIGGER)), &[])?;
@@ -424,7 +424,7 @@ pub fn before_commit() -> Result<()> {
             for Dropped { table, grants } in &dropped {
                 let columns = registry::of(*table)?.filter(|_| catalog::exists(*table));
                 let Some(columns) = columns else { continue };
-                if columns.iter().any(|column| column.view.is_some_and(catalog::exists)) {
+                if view::standing(&columns).is_some() {
                     continue;
                 }
                 let name = view_name(&facts::name(*table)?);

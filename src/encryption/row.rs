@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use sha2::{Digest, Sha256};
 use warden_core::encryption::column::ColumnType;
-use warden_core::encryption::{Envelope, RowKey, error};
+use warden_core::encryption::{Envelope, EnvelopeName, RowKey, error};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::TenantId;
 
@@ -221,36 +221,28 @@ fn tenant_of(tenant: Option<Datum>, kind: Oid) -> Result<TenantId> {
     })
 }
 
-/// Header and nonce: they tell an envelope from every other.
-type Head = Vec<u8>;
-
-fn head(envelope: &[u8]) -> &[u8] {
-    const HEAD: usize = 36;
-    &envelope[..HEAD.min(envelope.len())]
-}
-
 /// Fresh values that INSERTs of this transaction have bound, and to which key: when the row turns out to be there
 /// already, ON CONFLICT DO UPDATE gets them, whatever other rows were written by triggers in between. It is a hint: a
 /// value has to open with the key. Nothing that was stored before is among them, or a row's value could be copied to
 /// another row by those who do not decrypt it.
 #[derive(Default)]
 struct Bound {
-    latest: HashMap<Head, (pgrx::Uuid, RowKey)>,
-    before: HashMap<Head, (pgrx::Uuid, RowKey)>,
+    latest: HashMap<EnvelopeName, (pgrx::Uuid, RowKey)>,
+    before: HashMap<EnvelopeName, (pgrx::Uuid, RowKey)>,
 }
 
 impl Bound {
     const MOST: usize = 4096;
 
-    fn find(&self, head: &[u8]) -> Option<&(pgrx::Uuid, RowKey)> {
-        self.latest.get(head).or_else(|| self.before.get(head))
+    fn find(&self, envelope: &EnvelopeName) -> Option<&(pgrx::Uuid, RowKey)> {
+        self.latest.get(envelope).or_else(|| self.before.get(envelope))
     }
 
-    fn insert(&mut self, head: Head, column: pgrx::Uuid, key: RowKey) {
+    fn insert(&mut self, envelope: EnvelopeName, column: pgrx::Uuid, key: RowKey) {
         if self.latest.len() >= Self::MOST {
             self.before = std::mem::take(&mut self.latest);
         }
-        self.latest.insert(head, (column, key));
+        self.latest.insert(envelope, (column, key));
     }
 }
 
@@ -262,16 +254,14 @@ pub fn forget_bound() {
     BOUND.set(Bound::default());
 }
 
-fn remember(column: pgrx::Uuid, envelope: &[u8], key: RowKey) {
-    BOUND.with_borrow_mut(|bound| bound.insert(head(envelope).to_vec(), column, key));
+fn remember(column: pgrx::Uuid, sealed: Datum, key: RowKey) -> Result<()> {
+    let envelope = Envelope::parse(call::value_bytes(sealed)).map_err(|_| internal("a value that is no envelope"))?;
+    BOUND.with_borrow_mut(|bound| bound.insert(envelope.name(), column, key));
+    Ok(())
 }
 
-fn is_bound(stored: Datum) -> Result<bool> {
-    Ok(Envelope::parse(call::value_bytes(stored)).map_err(|_| error::decryption_failed())?.flags().row_bound)
-}
-
-fn bound_to(column: pgrx::Uuid, envelope: &[u8]) -> Option<RowKey> {
-    BOUND.with_borrow(|bound| bound.find(head(envelope)).filter(|(id, _)| *id == column).map(|(_, key)| key.clone()))
+fn bound_to(column: pgrx::Uuid, envelope: EnvelopeName) -> Option<RowKey> {
+    BOUND.with_borrow(|bound| bound.find(&envelope).filter(|(id, _)| *id == column).map(|(_, key)| key.clone()))
 }
 
 /// Before INSERT and UPDATE, after every other trigger: what comes from `warden.encrypt` is bound to its row, and a row
@@ -300,10 +290,11 @@ pub fn bind_row(call: Call) -> Result<Option<Datum>> {
         if from.as_ref() == Some(&key) {
             continue;
         }
-        let is_fresh = from.is_none() && !is_bound(stored)?;
-        let Some(sealed) = bind(column, shape, new, stored, from, &key)? else { continue };
+        let envelope = Envelope::parse(call::value_bytes(stored)).map_err(|_| error::decryption_failed())?;
+        let is_fresh = from.is_none() && !envelope.flags().row_bound;
+        let Some(sealed) = bind(column, shape, new, &envelope, from, &key)? else { continue };
         if is_fresh && trigger.event() == Event::Insert {
-            remember(column.id, call::value_bytes(sealed), key);
+            remember(column.id, sealed, key)?;
         }
         changes.push((number, Some(sealed)));
     }
@@ -326,18 +317,16 @@ fn bind(
     column: &Column,
     shape: Shape,
     row: TriggerRow,
-    stored: Datum,
+    envelope: &Envelope,
     from: Option<RowKey>,
     to: &RowKey,
 ) -> Result<Option<Datum>> {
-    let bytes = call::value_bytes(stored);
-    let envelope = Envelope::parse(bytes).map_err(|_| error::decryption_failed())?;
     if envelope.flags().search_term {
         return Err(WardenError::new(SqlState::InvalidParameterValue, "a search term cannot be stored")
             .hint("Store what warden.encrypt_eq gives; warden.search_term is for comparing."));
     }
     let from = if envelope.flags().row_bound {
-        let from = from.or_else(|| bound_to(column.id, bytes)).unwrap_or_else(|| to.clone());
+        let from = from.or_else(|| bound_to(column.id, envelope.name())).unwrap_or_else(|| to.clone());
         // As it is, and without a context: a restore, or what a replica is sent. It opens only in the row that it was
         // sealed for; in a context it shows that it does.
         if from == *to && standing::live()?.is_none() {
@@ -354,7 +343,7 @@ fn bind(
             .detail("A value is encrypted under the key of the context's tenant alone."));
     }
     let (tenant, context, clear_as) = (current.tenant(), column.clear.id.as_str(), column.clear.kind.value_type());
-    let mut clear = value::open(tenant, context, clear_as, from.as_ref(), &envelope)
+    let mut clear = value::open(tenant, context, clear_as, from.as_ref(), envelope)
         .map_err(|error| error.hint(how_to_write(column)))?;
     if from.as_ref() == Some(to) {
         zeroize::Zeroize::zeroize(clear.bytes_mut());

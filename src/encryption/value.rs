@@ -28,9 +28,7 @@ struct Named<'a> {
 impl<'a> Named<'a> {
     fn parse(call: Call, at: usize) -> Result<Self> {
         let said = need(call.text(at), "context")?;
-        if !(1..=Context::LONGEST).contains(&said.len()) {
-            return Err(error::invalid_context());
-        }
+        Context::check(said)?;
         Ok(Self { said, column: registry::named(said)? })
     }
 

@@ -55,15 +55,10 @@ fn target(view: Oid, shape: Shape) -> Result<Rc<Target>> {
     if let Some(known) = known.filter(|known| known.generation == generation && known.fields.len() == shape.len()) {
         return Ok(known);
     }
-    let mut of_view = None;
-    for table in registry::tables()? {
-        let columns = registry::of(table)?;
-        of_view = of_view.or(columns.filter(|columns| columns.iter().any(|column| column.view == Some(view))));
-    }
-    let Some(columns) = of_view else {
+    let table = registry::table_of(view)?;
+    let Some((relation, columns)) = table.zip(table.map(registry::of).transpose()?.flatten()) else {
         return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the view is not a companion view"));
     };
-    let relation = columns.first().map(|column| column.relation).unwrap_or(Oid::INVALID);
     let key_columns = columns.first().map(|column| column.key_columns.clone()).unwrap_or_default();
     let fields = spi::as_owner(|| {
         spi::read(

@@ -7,7 +7,7 @@ use pgrx::{PgTryBuilder, pg_sys};
 use warden_core::error::Result;
 
 use super::tuple::{self, Sees};
-use super::utility::Statement;
+use super::utility::{Statement, relation_oid};
 
 /// Locks a table against everybody until the transaction ends; `false` when it has gone meanwhile.
 pub fn lock(relation: pg_sys::Oid) -> bool {
@@ -117,7 +117,7 @@ pub fn altered(statement: &Statement) -> Option<pg_sys::Oid> {
             return None;
         }
         let alter = statement.node().cast::<pg_sys::AlterTableStmt>();
-        if (*alter).relation.is_null() { None } else { resolve((*alter).relation) }
+        if (*alter).relation.is_null() { None } else { relation_oid((*alter).relation) }
     }
 }
 
@@ -149,22 +149,6 @@ pub fn changes_families(statement: &Statement) -> bool {
             _ => false,
         }
     }
-}
-
-/// # Safety
-/// `relation` is a valid RangeVar.
-unsafe fn resolve(relation: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
-    // SAFETY: by the caller's promise; a name that is gone is no error.
-    let oid = unsafe {
-        pg_sys::RangeVarGetRelidExtended(
-            relation,
-            pg_sys::NoLock as pg_sys::LOCKMODE,
-            pg_sys::RVROption::RVR_MISSING_OK,
-            None,
-            std::ptr::null_mut(),
-        )
-    };
-    (oid != pg_sys::Oid::INVALID).then_some(oid)
 }
 
 /// Whether a text is SQL that PostgreSQL's grammar takes. Nothing is looked up or executed.

@@ -9,6 +9,8 @@ pub mod audit;
 #[cfg(feature = "encryption")]
 pub mod encryption;
 pub mod error;
+#[cfg(any(feature = "audit", feature = "encryption"))]
+mod field;
 #[cfg(feature = "identity")]
 pub mod identity;
 #[cfg(feature = "isolation")]

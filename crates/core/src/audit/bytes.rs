@@ -2,22 +2,8 @@
 //! give it.
 
 use super::error::Malformed;
-
-/// The length of what is not there: never that of an empty string.
-const ABSENT: u32 = u32::MAX;
-
-/// Nothing of four gigabytes gets here: PostgreSQL has no such value.
-pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(ABSENT - 1).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-pub(super) fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        Some(bytes) => put(out, bytes),
-        None => out.extend_from_slice(&ABSENT.to_be_bytes()),
-    }
-}
+use crate::field::{ABSENT, length};
+pub(super) use crate::field::{put, put_optional};
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
     put_optional(out, text.map(str::as_bytes));
@@ -28,8 +14,8 @@ pub(super) fn put_with(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
     fill(out);
-    let length = u32::try_from(out.len() - at - 4).unwrap_or(ABSENT - 1);
-    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    let length = length(out.len() - at - 4);
+    out[at..at + 4].copy_from_slice(&length);
 }
 
 /// Reads from the front; whatever is not there is refused.

@@ -2,24 +2,28 @@
 
 use super::error;
 use crate::error::Result;
+use crate::field;
 use crate::tenancy::TenantId;
 
 const DOMAIN: &[u8] = b"pg_warden/value/1";
-/// The length of what is not there: never that of an empty string.
-const ABSENT: [u8; 4] = u32::MAX.to_be_bytes();
-
 /// What a value is, in the words of the application; of a transparent column, its registry UUID in text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Context(String);
 
 impl Context {
+    /// Longest context, in bytes.
+    const LONGEST: usize = 255;
+
     /// # Errors
     /// 22023 for an empty one, and for more than 255 bytes.
+    pub fn check(text: &str) -> Result<()> {
+        if (1..=Self::LONGEST).contains(&text.len()) { Ok(()) } else { Err(error::invalid_context()) }
+    }
+
+    /// # Errors
+    /// As [`Context::check`].
     pub fn parse(text: &str) -> Result<Self> {
-        if (1..=Self::LONGEST).contains(&text.len()) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(error::invalid_context())
+        Self::check(text).map(|()| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -50,7 +54,7 @@ impl RowKey {
     }
 
     pub fn push(&mut self, column: &[u8]) {
-        field(&mut self.0, column);
+        field::put(&mut self.0, column);
     }
 }
 
@@ -72,19 +76,10 @@ impl Binding<'_> {
         let mut data = Vec::with_capacity(length);
         data.extend_from_slice(DOMAIN);
         data.extend_from_slice(prefix);
-        field(&mut data, &self.tenant.0);
-        field(&mut data, self.context.as_bytes());
-        field(&mut data, &[self.value_type as u8]);
-        match row {
-            Some(row) => field(&mut data, row),
-            None => data.extend_from_slice(&ABSENT),
-        }
+        field::put(&mut data, &self.tenant.0);
+        field::put(&mut data, self.context.as_bytes());
+        field::put(&mut data, &[self.value_type as u8]);
+        field::put_optional(&mut data, row);
         data
     }
-}
-
-/// A length of four bytes and the bytes. Nothing of a gigabyte gets here: PostgreSQL has no such text.
-fn field(data: &mut Vec<u8>, bytes: &[u8]) {
-    data.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1).to_be_bytes());
-    data.extend_from_slice(bytes);
 }

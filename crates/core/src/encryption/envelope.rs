@@ -1,7 +1,5 @@
 //! The envelope of a value, version 1, as `docs/formats.md` has it byte by byte.
 
-use super::binding::Context;
-
 /// Bytes of a nonce.
 pub const NONCE: usize = 24;
 /// Bytes of a GCM tag, and of an equality tag.
@@ -12,6 +10,12 @@ pub(super) const COMMITMENT: usize = 32;
 pub(super) const HEADER: usize = 12;
 
 const VERSION: u8 = 1;
+
+/// The most bytes that stand before the body.
+pub const LONGEST_PREFIX: usize = HEADER + NONCE + COMMITMENT + TAG;
+
+/// Header and nonce: they tell an envelope from every other.
+pub type EnvelopeName = [u8; HEADER + NONCE];
 
 /// Bytes that are no envelope. What is wrong with them is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,14 @@ pub enum Suite {
 }
 
 impl Suite {
+    fn parse(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Suite::Xaes),
+            2 => Some(Suite::XaesCommitting),
+            _ => None,
+        }
+    }
+
     fn number(self) -> u8 {
         match self {
             Suite::Xaes => 1,
@@ -134,11 +146,7 @@ impl<'a> Envelope<'a> {
     /// a search term with anything but its tag.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let [VERSION, suite, flags, 0, ..] = *bytes else { return Err(Malformed) };
-        let suite = match suite {
-            1 => Suite::Xaes,
-            2 => Suite::XaesCommitting,
-            _ => return Err(Malformed),
-        };
+        let suite = Suite::parse(suite).ok_or(Malformed)?;
         let envelope = Self { bytes, suite, flags: Flags::parse(flags)? };
         if bytes.len() < envelope.prefix_len() + TAG {
             return Err(Malformed);
@@ -172,6 +180,10 @@ impl<'a> Envelope<'a> {
     /// The equality tag, where there is one.
     pub fn equality_tag(&self) -> Option<[u8; TAG]> {
         if self.flags.equality { self.array(self.equality_at()) } else { None }
+    }
+
+    pub fn name(&self) -> EnvelopeName {
+        self.array(0).unwrap_or([0; HEADER + NONCE])
     }
 
     /// The value, encrypted: as long as the value itself.
@@ -211,6 +223,14 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The equality tag of an envelope of which only the first [`LONGEST_PREFIX`] bytes are at hand; `None` for bytes that
+/// end before it. Nothing else of them is looked at.
+pub fn equality_tag_of(prefix: &[u8]) -> Option<[u8; TAG]> {
+    let suite = prefix.get(1).and_then(|number| Suite::parse(*number)).unwrap_or(Suite::Xaes);
+    let at = suite.prefix_len(false);
+    prefix.get(at..at + TAG)?.try_into().ok()
+}
+
 /// The envelope to search for a tag with.
 pub fn search_term(tag: [u8; TAG]) -> Vec<u8> {
     let flags = Flags { equality: true, search_term: true, row_bound: false };
@@ -219,9 +239,4 @@ pub fn search_term(tag: [u8; TAG]) -> Vec<u8> {
     bytes.extend(tag);
     bytes.extend([0; TAG]);
     bytes
-}
-
-impl Context {
-    /// Longest context, in bytes.
-    pub const LONGEST: usize = 255;
 }

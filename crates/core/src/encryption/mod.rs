@@ -12,7 +12,10 @@ mod value;
 mod xaes;
 
 pub use binding::{Binding, Context, RowKey, ValueType};
-pub use envelope::{Envelope, Flags, GenerationId, Head, Malformed, NONCE, Suite, TAG, search_term};
+pub use envelope::{
+    Envelope, EnvelopeName, Flags, GenerationId, Head, LONGEST_PREFIX, Malformed, NONCE, Suite, TAG, equality_tag_of,
+    search_term,
+};
 pub use key::{DataKey, IndexKey, KeyState, ROOT_KEY, RootKey, TenantKey, WRAP, Wrapped};
 pub use text::{decode_hex, decoded_len, encode_hex, hex_len};
 pub use value::{TagKey, ValueKey};

@@ -8,6 +8,7 @@ use warden_core::audit::{
 };
 use warden_core::tenancy::TenantId;
 
+pub use crate::common::{array, flips, hex, vector_file};
 use crate::oracle::Stored;
 
 pub const ACME: TenantId = TenantId([0xac; 16]);
@@ -181,30 +182,6 @@ pub fn check_against(lines: &[String], keys: &[VerifierKey], given: Option<&str>
     let mut check = Check::new(keys, given)?;
     lines.iter().try_for_each(|line| check.line(line.as_bytes()))?;
     check.finish()
-}
-
-/// The bytes that one flipped bit makes of these, each with the bit's number.
-pub fn flips(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    (0..bytes.len() * 8).map(|bit| {
-        let mut flipped = bytes.to_vec();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        (bit, flipped)
-    })
-}
-
-/// A file of `tests/vectors/`, of this crate's.
-pub fn vector_file(name: &str) -> String {
-    std::fs::read_to_string(format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-}
-
-/// Two hexadecimal digits a byte.
-pub fn hex(text: &Json) -> Vec<u8> {
-    let digits = text.as_str().unwrap().as_bytes();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-pub fn array<const N: usize>(text: &Json) -> [u8; N] {
-    hex(text).try_into().unwrap()
 }
 
 pub fn hash(text: &Json) -> Hash {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bundle;
+#[path = "../common/mod.rs"]
+mod common;
 mod entry;
 mod fixture;
 mod note;

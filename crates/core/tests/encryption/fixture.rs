@@ -8,6 +8,8 @@ use warden_core::encryption::{
 use warden_core::error::Result;
 use warden_core::tenancy::TenantId;
 
+pub use crate::common::{array, flips, hex, vector_file};
+
 pub const ACME: TenantId = TenantId([0xac; 16]);
 pub const GLOBEX: TenantId = TenantId([0x91; 16]);
 pub const CONTEXT: &str = "people.phone";
@@ -98,30 +100,8 @@ pub fn open(key: &ValueKey, bytes: &[u8], binding: &Binding) -> Result<Vec<u8>> 
     opened.map(|()| out)
 }
 
-/// The bytes that one flipped bit makes of these, each with the bit's number.
-pub fn flips(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    (0..bytes.len() * 8).map(|bit| {
-        let mut flipped = bytes.to_vec();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        (bit, flipped)
-    })
-}
-
-/// A file of `tests/vectors/`, of this crate's.
-pub fn vector_file(name: &str) -> String {
-    std::fs::read_to_string(format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-}
-
 /// The tests of a Wycheproof file, whatever their group.
 pub fn wycheproof(name: &str) -> Vec<Value> {
     let file: Value = serde_json::from_str(&vector_file(&format!("wycheproof/{name}"))).unwrap();
     file["groups"].as_array().unwrap().iter().flat_map(|group| group["tests"].as_array().unwrap().clone()).collect()
-}
-
-pub fn hex(text: &Value) -> Vec<u8> {
-    hex::decode(text.as_str().unwrap()).unwrap()
-}
-
-pub fn array<const N: usize>(text: &Value) -> [u8; N] {
-    hex(text).try_into().unwrap()
 }

@@ -4,6 +4,8 @@
 
 mod aead;
 mod binding;
+#[path = "../common/mod.rs"]
+mod common;
 mod envelope;
 mod fixture;
 mod keys;

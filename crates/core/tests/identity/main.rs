@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod claims;
+#[path = "../common/mod.rs"]
+mod common;
 mod headers;
 mod properties;
 mod signer;

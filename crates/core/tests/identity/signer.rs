@@ -26,8 +26,7 @@ pub fn decode(text: &str) -> Vec<u8> {
 }
 
 pub fn vector_file(name: &str) -> Value {
-    let path = format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    serde_json::from_str(&crate::common::vector_file(name)).unwrap()
 }
 
 static RFC: LazyLock<Value> = LazyLock::new(|| vector_file("rfc/jws.json"));

@@ -3,15 +3,11 @@
 use serde_json::{Value, json};
 use warden_core::identity::{Algorithm, KeySet};
 
+use crate::common::hex;
 use crate::signer::{decode, vector_file};
 
 fn single(jwk: &Value) -> KeySet {
     KeySet::parse(&json!({"keys": [jwk]}).to_string()).unwrap().0
-}
-
-fn hex(text: &Value) -> Vec<u8> {
-    let text = text.as_str().unwrap();
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
 }
 
 #[test]
