@@ -17,6 +17,34 @@ pub struct Slot {
     /// PostgreSQL microseconds; 0: not yet.
     pub started_at: i64,
     pub woken_at: i64,
+    pub seal: Seal,
+    /// The newest block when everything was last found sound; 0: not since the server's start.
+    pub verified_block: u64,
+}
+
+/// Who waits for the audit log to be sealed, and how far it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Seal {
+    /// Tickets that were drawn.
+    requested: u64,
+    /// The last ticket that has been served.
+    served: u64,
+    /// The last ticket whose sealing failed.
+    failed: u64,
+    /// The newest block then; 0: there is none.
+    block: u64,
+}
+
+/// What has become of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticket {
+    Waits,
+    /// With the newest block.
+    Served(u64),
+    Failed,
+    /// The worker is gone.
+    Lost,
 }
 
 /// A process and the address of its latch in shared memory.
@@ -119,6 +147,47 @@ impl Table {
         }
     }
 
+    /// Asks the worker to seal what is there; the ticket, and the process to wake. `None` without a worker.
+    pub fn request_seal(&mut self, database: u32) -> Option<(u64, Process)> {
+        let slot = self.slot_mut(database).filter(|slot| slot.worker.pid != 0)?;
+        slot.seal.requested += 1;
+        Some((slot.seal.requested, slot.worker))
+    }
+
+    /// For the worker: the last ticket that nobody has served; everything up to it is served at once.
+    pub fn seal_wanted(&self, database: u32) -> Option<u64> {
+        let seal = self.slot(database)?.seal;
+        (seal.requested > seal.served).then_some(seal.requested)
+    }
+
+    /// The worker has sealed, or tried to, for all tickets up to this one; with the newest block.
+    pub fn sealed(&mut self, database: u32, ticket: u64, block: Option<u64>) {
+        if let Some(slot) = self.slot_mut(database) {
+            slot.seal.served = slot.seal.served.max(ticket);
+            match block {
+                Some(block) => slot.seal.block = block,
+                None => slot.seal.failed = ticket,
+            }
+        }
+    }
+
+    /// What has become of a ticket that was drawn from the worker of that number.
+    pub fn ticket(&self, database: u32, ticket: u64, pid: i32) -> Ticket {
+        match self.slot(database) {
+            Some(slot) if slot.seal.served >= ticket && slot.seal.failed >= ticket => Ticket::Failed,
+            Some(slot) if slot.seal.served >= ticket => Ticket::Served(slot.seal.block),
+            Some(slot) if slot.worker.pid == pid => Ticket::Waits,
+            _ => Ticket::Lost,
+        }
+    }
+
+    /// Everything has been found sound up to this block.
+    pub fn verified(&mut self, database: u32, block: u64) {
+        if let Some(slot) = self.slot_mut(database) {
+            slot.verified_block = slot.verified_block.max(block);
+        }
+    }
+
     /// Sends the worker away until [`Table::resume`]; gives the process to wake and to wait for.
     pub fn pause(&mut self, database: u32, by: i32) -> Option<Process> {
         let slot = self.slot_mut(database)?;
@@ -212,6 +281,28 @@ mod tests {
         assert!(!table.resume(41), "another backend");
         assert!(table.resume(42) && !table.resume(42));
         assert_eq!(table.take_missing(30, 40), [5, 6]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_seal_hears_of_the_one_after_his_question() {
+        let mut table = with([5]);
+        assert_eq!(table.request_seal(5), None, "no worker");
+        assert!(table.started(5, WORKER, 1));
+        assert_eq!(table.seal_wanted(5), None);
+        assert_eq!(table.request_seal(5), Some((1, WORKER)));
+        let wanted = table.seal_wanted(5).unwrap();
+        assert_eq!(table.request_seal(5), Some((2, WORKER)), "while it seals");
+        table.sealed(5, wanted, Some(7));
+        assert_eq!(table.ticket(5, 1, 100), Ticket::Served(7));
+        assert_eq!(table.ticket(5, 2, 100), Ticket::Waits);
+        assert_eq!(table.seal_wanted(5), Some(2));
+        table.sealed(5, 2, None);
+        assert_eq!(table.ticket(5, 2, 100), Ticket::Failed);
+        assert_eq!(table.request_seal(5), Some((3, WORKER)));
+        table.stopped(5, 100);
+        assert_eq!(table.ticket(5, 3, 100), Ticket::Lost);
+        table.verified(5, 7);
+        assert_eq!(table.slot(5).map(|slot| slot.verified_block), Some(7));
     }
 
     #[test]

@@ -79,11 +79,7 @@ fn good_rejected_usage_structure() {
     desk.write("torn", &lines.join("\n"));
     desk.write("nonsense", "nonsense");
     for (status, arguments, said) in [
-        (
-            0,
-            &["check", "good", "--key", "key"][..],
-            "good: the bundle is whole, and signed by pg_warden-7531904481226537025+",
-        ),
+        (0, &["check", "good", "--key", "key"][..], "signature   pg_warden-7531904481226537025+"),
         (1, &["check", "torn", "--key", "key"], "rejected: line 5: its index is 4, and 3 comes next"),
         (3, &["check", "good"], "no signature was checked, because no --key was given"),
         (1, &["check", "torn"], "rejected: line 5"),

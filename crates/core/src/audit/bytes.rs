@@ -80,6 +80,11 @@ impl<'a> Reader<'a> {
         self.text()?.ok_or_else(|| Malformed::new("a field is missing"))
     }
 
+    /// What has been read since this copy was made.
+    pub(super) fn until(self, later: &Self) -> &'a [u8] {
+        &self.0[..self.0.len().saturating_sub(later.0.len())]
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

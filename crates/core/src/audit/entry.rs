@@ -46,7 +46,7 @@ impl Transaction<'_> {
         out
     }
 
-    fn texts(&self) -> [Option<&str>; 8] {
+    pub(super) fn texts(&self) -> [Option<&str>; 8] {
         [
             self.database_user,
             self.session_user,
@@ -61,6 +61,24 @@ impl Transaction<'_> {
 }
 
 impl<'a> Transaction<'a> {
+    /// In the order of [`Transaction::texts`].
+    pub(super) fn of_texts(incarnation: u32, xid: u64, texts: [Option<&'a str>; 8]) -> Self {
+        let [database_user, session_user, user_id, role, session_id, access_request, application_name, client_addr] =
+            texts;
+        Self {
+            incarnation,
+            xid,
+            database_user,
+            session_user,
+            user_id,
+            role,
+            session_id,
+            access_request,
+            application_name,
+            client_addr,
+        }
+    }
+
     fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         reader.version(VERSION)?;
         Ok(Self {
@@ -107,6 +125,17 @@ impl Operation {
     /// `None` for a number that names no operation.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().map(|(own, _)| own).find(|own| *own as u8 == number)
+    }
+
+    pub(super) fn check(self, has_kind: bool, has_relation: bool) -> Result<(), Malformed> {
+        let is_event = self == Operation::Event;
+        if has_kind != is_event {
+            return Err(Malformed::new("a kind belongs to an EVENT, and every EVENT has one"));
+        }
+        if !has_relation && !is_event {
+            return Err(Malformed::new("it names no relation"));
+        }
+        Ok(())
     }
 }
 
@@ -158,12 +187,7 @@ impl<'a> Entry<'a> {
             detail: reader.text()?,
             commitment: reader.optional_array()?.map(Hash),
         };
-        if entry.kind.is_some() != (entry.operation == Operation::Event) {
-            return Err(Malformed::new("a kind belongs to an EVENT, and every EVENT has one"));
-        }
-        if entry.relation.is_none() && entry.operation != Operation::Event {
-            return Err(Malformed::new("it names no relation"));
-        }
+        entry.operation.check(entry.kind.is_some(), entry.relation.is_some())?;
         Ok(entry)
     }
 }

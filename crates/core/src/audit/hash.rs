@@ -18,6 +18,11 @@ impl Hash {
         Self(hasher.finalize().into())
     }
 
+    /// `None` for another number of bytes than 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// `None` for anything but 44 characters of canonical base64.
     pub fn parse(text: &str) -> Option<Self> {
         let mut hash = [0; 32];
@@ -41,6 +46,20 @@ impl fmt::Debug for Hash {
 /// Of a leaf: no leaf's hash is a node's.
 pub fn leaf_hash(data: &[u8]) -> Hash {
     Hash::of(&[&[0], data])
+}
+
+/// What many leaves begin with, hashed once.
+pub(super) struct LeafPrefix(Sha256);
+
+impl LeafPrefix {
+    pub(super) fn new(prefix: &[u8]) -> Self {
+        Self(Sha256::new().chain_update([0]).chain_update(prefix))
+    }
+
+    /// Of the leaf that goes on like this.
+    pub(super) fn hash(&self, rest: &[u8]) -> Hash {
+        Hash(self.0.clone().chain_update(rest).finalize().into())
+    }
 }
 
 /// Of a node above two others.

@@ -7,10 +7,12 @@ use std::fmt;
 use super::bytes::{Reader, put, put_text, put_with};
 use super::error::Malformed;
 use super::hash::Hash;
+use crate::tenancy::TenantId;
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 const COMMITS: &[u8] = b"pg_warden/payload/1";
 const REDACTS: &[u8] = b"pg_warden/redacted/1";
+const REDACTION_KEY: &[u8] = b"pg_warden/redaction-key/1";
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,11 +124,15 @@ fn read_row(bytes: &[u8]) -> Result<Row<'_>, Malformed> {
         };
         row.push(Column { name, value });
     }
-    if has_twice(&row) { Err(Malformed::new("a column stands twice")) } else { Ok(row) }
+    if has_twice(row.iter().map(|column| &*column.name)) {
+        Err(Malformed::new("a column stands twice"))
+    } else {
+        Ok(row)
+    }
 }
 
-fn has_twice(row: &Row) -> bool {
-    let mut names: Vec<&str> = row.iter().map(|column| &*column.name).collect();
+pub(super) fn has_twice<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -157,6 +163,12 @@ pub fn redact(key: &[u8; 32], column: &str, value: Option<&str>) -> Hash {
     put(&mut data, column.as_bytes());
     put_text(&mut data, value);
     Hash::of(&[REDACTS, key, &data])
+}
+
+/// The key that a tenant's values are redacted with, from the table's: what is equal in two tenants' logs does not look
+/// so.
+pub fn redaction_key(table: &[u8; 32], tenant: Option<TenantId>) -> [u8; 32] {
+    Hash::of(&[REDACTION_KEY, table, &tenant.map_or([0; 16], |tenant| tenant.0)]).0
 }
 
 #[cfg(test)]

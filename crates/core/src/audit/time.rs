@@ -13,7 +13,7 @@ const ERA: i64 = 146_097;
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = date(self.0.div_euclid(DAY));
+        let (year, month, day) = civil(self.0.div_euclid(DAY));
         let rest = self.0.rem_euclid(DAY);
         let (second, micros) = (rest / SECOND, rest % SECOND);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
@@ -21,9 +21,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The Gregorian date so many days after 1970-01-01. Years are counted from March, so that a leap day is the last of
+/// The year, month and day of the Gregorian calendar so many days after 1970-01-01. Years are counted from March, so that a leap day is the last of
 /// its year.
-fn date(days: i64) -> (i64, i64, i64) {
+pub(super) fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

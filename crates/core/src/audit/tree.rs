@@ -151,6 +151,42 @@ impl Omitted {
     }
 }
 
+/// Leaves that a reader is not shown, while they pass by: no more of them is kept than [`Omitted`] needs.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    to: u64,
+    nodes: Vec<(Node, Hash)>,
+}
+
+impl Stretch {
+    /// From this leaf on.
+    pub fn from(leaf: u64) -> Self {
+        Self { to: leaf, nodes: Vec::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The next leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        let (mut node, mut hash) = (Node { level: 0, index: self.to }, leaf);
+        while node.index % 2 == 1
+            && let Some((_, left)) = self.nodes.pop_if(|(left, _)| left.level == node.level)
+        {
+            hash = node_hash(&left, &hash);
+            node = Node { level: node.level + 1, index: node.index / 2 };
+        }
+        self.nodes.push((node, hash));
+        self.to = self.to.saturating_add(1);
+    }
+
+    /// What stands for them.
+    pub fn end(self) -> Omitted {
+        Omitted { to: self.to, hashes: self.nodes.into_iter().map(|(_, hash)| hash).collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_changes_no_root() {
-        for size in 0..40u64 {
+        for size in 0..24u64 {
             let mut whole = Frontier::new();
             (0..size).for_each(|at| whole.append(leaf(at), |_, _| ()).unwrap());
             for from in 0..=size {
@@ -193,6 +229,10 @@ mod tests {
                         .collect();
                     let mut part = Frontier::new();
                     (0..from).for_each(|at| part.append(leaf(at), |_, _| ()).unwrap());
+                    let mut stretch = Stretch::from(from);
+                    (from..to).for_each(|at| stretch.push(leaf(at)));
+                    assert_eq!(stretch.is_empty(), from == to);
+                    assert_eq!(stretch.end(), Omitted { to, hashes: hashes.clone() }, "{from}..{to}");
                     part.append_omitted(to, &hashes).unwrap();
                     (to..size).for_each(|at| part.append(leaf(at), |_, _| ()).unwrap());
                     assert_eq!(part, whole, "{from}..{to} of {size}");

@@ -76,9 +76,20 @@ pub(super) fn string(out: &mut String, member: &str, value: Option<&str>) {
     }
 }
 
+/// A row as an object of its columns, in their order.
+pub fn row(row: &Row) -> String {
+    let mut out = String::with_capacity(32 * row.len() + 2);
+    put_row(&mut out, row);
+    out
+}
+
 pub(super) fn columns(out: &mut String, member: &str, row: Option<&Row>) {
     let Some(row) = row else { return plain(out, member, "null") };
     name(out, member);
+    put_row(out, row);
+}
+
+fn put_row(out: &mut String, row: &Row) {
     out.push('{');
     for column in row.iter() {
         match &column.value {

@@ -2,6 +2,8 @@
 //! vectors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod batch;
+mod buffer;
 mod bundle;
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,4 +14,5 @@ mod oracle;
 mod seal;
 mod tree;
 mod vectors;
+mod verify;
 mod witness;
