@@ -28,6 +28,9 @@ const SOCKET_PORT: u16 = 5432;
 /// The root key of every lab: what is encrypted in one opens in another, as after a restore.
 pub const ROOT_KEY: [u8; 32] = *b"the root key of a lab, no secret";
 
+/// The seed that every lab signs its audit with.
+pub const AUDIT_KEY: [u8; 32] = *b"the audit key of a lab, a seed..";
+
 pub struct Cluster {
     dir: PathBuf,
     bin: PathBuf,
@@ -83,10 +86,10 @@ impl Cluster {
         Ok(standby)
     }
 
-    /// Until a standby has replayed what this server has written so far.
+    /// Until a standby has replayed what has been committed here so far: what is written and not flushed yet is not sent.
     pub fn wait_for(&self, standby: &Cluster) -> Result<()> {
         let written: String =
-            self.connect("postgres", "postgres")?.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?.get(0);
+            self.connect("postgres", "postgres")?.query_one("SELECT pg_current_wal_flush_lsn()::text", &[])?.get(0);
         let mut client = standby.connect("postgres", "postgres")?;
         let deadline = Instant::now() + Duration::from_secs(30);
         let replayed = "SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)";
@@ -127,6 +130,11 @@ impl Cluster {
     /// The file that holds the root key; a standby uses its primary's.
     pub fn root_key_file(&self) -> PathBuf {
         self.dir.join("root.key")
+    }
+
+    /// The file that holds the seed of the audit's signatures, likewise.
+    pub fn audit_key_file(&self) -> PathBuf {
+        self.dir.join("audit.key")
     }
 
     /// Makes the file anew; `mode` as for chmod.
@@ -202,6 +210,31 @@ impl Cluster {
         Ok(())
     }
 
+    /// A copy of the data directory beside it, as somebody with the disk can take one. The server must be stopped.
+    pub fn copy_data(&self, name: &str) -> Result<PathBuf> {
+        self.must_be_stopped()?;
+        let copy = self.dir.join(name);
+        run(self.user.command(Path::new("cp")).arg("-a").arg(self.data_dir()).arg(&copy))?;
+        Ok(copy)
+    }
+
+    /// Puts another data directory in the place of this one, and this one in its place. The server must be stopped.
+    pub fn swap_data(&self, other: &Path) -> Result<()> {
+        self.must_be_stopped()?;
+        let (data, aside) = (self.data_dir(), self.dir.join("data.aside"));
+        for (from, to) in [(data.as_path(), aside.as_path()), (other, &data), (&aside, other)] {
+            fs::rename(from, to).map_err(Error::file(from))?;
+        }
+        Ok(())
+    }
+
+    fn must_be_stopped(&self) -> Result<()> {
+        match self.is_running() {
+            false => Ok(()),
+            true => Err(Error::unexpected("the server runs in the data directory")),
+        }
+    }
+
     pub fn is_running(&self) -> bool {
         run(&mut self.pg_ctl("status")).is_ok()
     }
@@ -258,6 +291,7 @@ impl Cluster {
         if builder.preload {
             settings.push(("shared_preload_libraries", "pg_warden".into()));
             settings.push(("warden.root_key_file", self.root_key_file().display().to_string()));
+            settings.push(("warden.audit_key_file", self.audit_key_file().display().to_string()));
         }
         let own = builder.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let path = self.data_dir().join("postgresql.conf");
@@ -325,6 +359,7 @@ impl ClusterBuilder {
         run(&mut initdb)?;
         cluster.write_settings(&self)?;
         cluster.write_root_key(&ROOT_KEY, 0o600)?;
+        cluster.write_private(&cluster.audit_key_file(), &AUDIT_KEY, 0o600)?;
         cluster.start()?;
         Ok(cluster)
     }

@@ -8,7 +8,7 @@ mod process;
 mod refusal;
 pub mod sample;
 
-pub use cluster::{Cluster, ClusterBuilder, Notices, ROOT_KEY, StopMode};
+pub use cluster::{AUDIT_KEY, Cluster, ClusterBuilder, Notices, ROOT_KEY, StopMode};
 pub use error::{Error, Result};
 pub use issuer::{TestIssuer, TokenBuilder};
 pub use lab::{Lab, Member, OFFICER, OWNER, copied_out};

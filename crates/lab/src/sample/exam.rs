@@ -1,6 +1,6 @@
 //! A generated examination platform, the same every time.
 
-use super::{Institution, Probes, Protection, Sample, Secret, Secrets, TableWriter, rng::Rng};
+use super::{Institution, Probes, Protection, Results, Sample, Secret, Secrets, TableWriter, rng::Rng};
 use crate::Result;
 
 /// Of the smallest institution; the others have up to four times as many students.
@@ -80,6 +80,7 @@ impl Sample {
                 insert: "INSERT INTO exam.student_clear (user_id, full_name, email) \
                          VALUES ('student-new', 'Grace Haddad', $1) RETURNING email",
             },
+            results: Results { table: "exam.submission", key: &["id"], score: "score" },
         })
     }
 }

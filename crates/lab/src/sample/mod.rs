@@ -2,6 +2,7 @@
 
 mod exam;
 mod oulad;
+mod results;
 mod rng;
 mod secrets;
 
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, io::Write};
 
 pub use exam::Size;
 use postgres::Client;
+pub use results::Results;
 pub use secrets::{Secret, Secrets};
 use uuid::Uuid;
 
@@ -24,6 +26,7 @@ pub struct Sample {
     pub institutions: Vec<Institution>,
     pub probes: Probes,
     pub secrets: Secrets,
+    pub results: Results,
 }
 
 pub struct Institution {

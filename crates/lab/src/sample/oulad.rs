@@ -9,7 +9,7 @@ use std::{
 
 use csv::StringRecord;
 
-use super::{Institution, Probes, Protection, Sample, Secret, Secrets, Table, TableWriter};
+use super::{Institution, Probes, Protection, Results, Sample, Secret, Secrets, Table, TableWriter};
 use crate::{Error, Result};
 
 const STAFF_WRITES: &str = r#"{"insert": "instructor", "update": "instructor", "delete": "instructor"}"#;
@@ -90,6 +90,11 @@ impl Sample {
                 key: &["code_module", "code_presentation", "id_student"],
                 insert: "INSERT INTO exam.student_info_clear (code_presentation, id_student, region) \
                          VALUES ('2013J', 999999999, $1) RETURNING region",
+            },
+            results: Results {
+                table: "exam.student_assessment",
+                key: &["id_assessment", "id_student"],
+                score: "score",
             },
         })
     }
