@@ -2,6 +2,7 @@
 
 use warden_core::error::Result;
 
+use crate::audit;
 use crate::encryption;
 use crate::identity::{leftovers, literal, run, session, slot};
 use crate::isolation;
@@ -9,7 +10,7 @@ use crate::pg::analyze::AnalyzedQuery;
 use crate::pg::force;
 use crate::pg::hooks::{Dispatch, install};
 use crate::pg::object::ObjectEvent;
-use crate::pg::utility::{Statement, Verdict};
+use crate::pg::utility::{self, Statement, Verdict};
 use crate::pg::worker::is_binary_upgrade;
 use crate::pg::xact::SubTransaction;
 use crate::tenancy::role_guard;
@@ -26,6 +27,7 @@ pub fn init() {
         object,
         before_commit,
         transaction_ended,
+        savepoint_releases: audit::savepoint_releases,
         savepoint_released,
         savepoint_rolled_back,
     });
@@ -48,6 +50,7 @@ fn statement_starts(statement: &Statement) -> Result<Verdict> {
     // What an encrypted column needs is said before what the table's protection would say of it.
     encryption::statement_starts(statement)?;
     isolation::statement_starts(statement)?;
+    audit::statement_starts(statement)?;
     worker::statement_starts(statement)?;
     Ok(Verdict::Run)
 }
@@ -59,6 +62,7 @@ fn statement_done(statement: &Statement) -> Result<()> {
     leftovers::statement_done(statement)?;
     isolation::statement_done(statement)?;
     encryption::statement_done(statement)?;
+    audit::statement_done()?;
     worker::statement_done(statement)
 }
 
@@ -69,6 +73,7 @@ fn object(event: &ObjectEvent) -> Result<()> {
     leftovers::object(event)?;
     isolation::object(event)?;
     encryption::object(event)?;
+    audit::object(event)?;
     worker::object(event)
 }
 
@@ -78,7 +83,9 @@ fn before_commit() -> Result<()> {
     }
     leftovers::before_commit()?;
     encryption::before_commit()?;
-    isolation::before_commit()
+    isolation::before_commit()?;
+    // Last: it writes what the others have recorded too.
+    audit::before_commit()
 }
 
 fn transaction_ended(committed: bool) {
@@ -91,15 +98,18 @@ fn transaction_ended(committed: bool) {
     force::transaction_ended();
     isolation::transaction_ended();
     encryption::transaction_ended();
+    audit::transaction_ended();
     worker::transaction_ended(committed);
 }
 
 fn savepoint_released(own: SubTransaction, parent: SubTransaction) {
     slot::savepoint_released(own, parent);
     run::savepoint_released(own, parent);
+    audit::savepoint_released(own, parent);
 }
 
 fn savepoint_rolled_back(own: SubTransaction) {
+    utility::savepoint_rolled_back(own);
     if slot::savepoint_rolled_back(own) {
         leftovers::login_rolled_back();
     }
@@ -108,4 +118,5 @@ fn savepoint_rolled_back(own: SubTransaction) {
     isolation::savepoint_rolled_back();
     encryption::savepoint_rolled_back();
     run::savepoint_rolled_back(own);
+    audit::savepoint_rolled_back(own);
 }

@@ -2,6 +2,7 @@
 //!
 //! Every SQL object is declared by hand in `sql/`; the functions here stand behind those declarations.
 
+mod audit;
 mod encryption;
 mod hooks;
 mod identity;

@@ -40,6 +40,8 @@ SELECT warden.create_tenant('', 'x');
 SELECT warden.create_tenant('Create-E', 'x');
 SELECT warden.create_tenant('create_e', 'x');
 SELECT warden.create_tenant('größe', 'x');
+SELECT warden.create_tenant('create-e', 'x', id => '00000000-0000-0000-0000-000000000000');
+SELECT warden.create_tenant('create-e', 'x', id => 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 SELECT warden.create_tenant(repeat('x', 64), 'x');
 SELECT warden.create_tenant('create-e', 'x', external_id => '');
 SELECT warden.create_tenant('create-e', 'x', external_id => repeat('x', 256));

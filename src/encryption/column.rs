@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
+use serde_json::json;
 use warden_core::encryption::column::{Clear, ColumnOptions, ColumnType, names, view_name};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{Name, quote, unique};
@@ -12,6 +13,7 @@ use warden_core::tenancy::Tier;
 
 use super::registry::{self, Column};
 use super::{BIND_TRIGGER, keys, view};
+use crate::audit::event;
 use crate::isolation::{api, facts, guard, registry as protections, trust};
 use crate::pg::error::{answer, internal, notice};
 use crate::pg::relation::Relation;
@@ -69,7 +71,8 @@ fn encrypt_column(
         let relation = need(relation, "relation")?;
         let name = need(column_name, "column_name")?.to_string_lossy().into_owned();
         let is_searchable = need(searchable, "searchable")?;
-        let options = ColumnOptions::parse(&need(options, "options")?.0, &directory::labels()?)?;
+        let given = need(options, "options")?.0;
+        let options = ColumnOptions::parse(&given, &directory::labels()?)?;
         role::refuse_restricted()?;
         let found = find(relation)?;
         if !role::is(Role::Admin) && !found.is_owned_by(role::current()) {
@@ -78,7 +81,19 @@ fn encrypt_column(
         }
         let by = role::name(role::current());
         let _running = api::begin();
-        spi::as_owner(|| encrypt(relation, &name, is_searchable, options.decrypt, &by))
+        if !spi::as_owner(|| encrypt(relation, &name, is_searchable, options.decrypt, &by))? {
+            return Ok(());
+        }
+        event::record(
+            None,
+            "warden.encryption.encrypt_column",
+            json!({
+                "relation": catalog::recorded_name(relation),
+                "column_name": name,
+                "searchable": is_searchable,
+                "options": given,
+            }),
+        )
     })());
 }
 
@@ -91,7 +106,9 @@ fn decrypt_column(relation: Option<pg_sys::Oid>, column_name: Option<&CStr>) {
         role::require(&[Role::Admin])?;
         find(relation)?;
         let _running = api::begin();
-        spi::as_owner(|| decrypt(relation, &name))
+        spi::as_owner(|| decrypt(relation, &name))?;
+        let detail = json!({ "relation": catalog::recorded_name(relation), "column_name": name });
+        event::record(None, "warden.encryption.decrypt_column", detail)
     })());
 }
 
@@ -154,7 +171,8 @@ fn column_facts(relation: pg_sys::Oid, name: &str) -> Result<Facts> {
     })
 }
 
-fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Option<Tier>, by: &str) -> Result<()> {
+/// Gives whether it changed anything.
+fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Option<Tier>, by: &str) -> Result<bool> {
     if let Some(columns) = registry::of(relation)? {
         view::lock_first(&columns);
     }
@@ -180,7 +198,7 @@ fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Opti
     if let Some(column) = column {
         if column.is_searchable == is_searchable && column.decrypt == decrypt {
             notice(format!("column \"{name}\" of table {table} is encrypted already"));
-            return Ok(());
+            return Ok(false);
         }
         return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the column is encrypted with other options")
             .hint("Decrypt it first: warden.decrypt_column."));
@@ -247,7 +265,7 @@ fn encrypt(relation: pg_sys::Oid, name: &str, is_searchable: bool, decrypt: Opti
     notice(format!(
         "column \"{name}\" of table {table} is encrypted; its clear values are read and written through {shown}"
     ));
-    Ok(())
+    Ok(true)
 }
 
 fn view_of(relation: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::encryption::{
     DataKey, GenerationId, IndexKey, KeyState, ROOT_KEY, RootKey, TagKey, TenantKey, ValueKey, error,
 };
@@ -13,6 +14,7 @@ use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::TenantId;
 use zeroize::Zeroizing;
 
+use crate::audit::event;
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, internal};
 use crate::pg::guc::{self, ALLOW_LOCAL_ROOT_KEY};
@@ -353,7 +355,9 @@ fn rotate_key(tenant: Option<pgrx::Uuid>) -> i32 {
         if found.state == "closed" {
             return Err(WardenError::new(SqlState::NotInPrerequisiteState, "the tenant is closed"));
         }
-        rotate(tenant)
+        let generation = rotate(tenant)?;
+        event::record(Some(tenant), "warden.encryption.rotate_key", json!({ "generation": generation }))?;
+        Ok(generation)
     })())
 }
 

@@ -1,7 +1,7 @@
 //! Encryption: values, columns and keys.
 
 pub mod ciphertext;
-mod column;
+pub mod column;
 mod guard;
 mod keys;
 pub mod registry;

@@ -185,14 +185,7 @@ pub fn of_family(relation: pg_sys::Oid) -> Result<Option<Columns>> {
     if let Some(root) = with(|known| known.roots.get(&relation.to_u32()).copied())? {
         return of(root);
     }
-    let ancestors = spi::as_owner(|| {
-        spi::read(
-            "SELECT a.relid::oid FROM pg_partition_ancestors($1::oid::regclass) a(relid)",
-            &[relation.into()],
-            |row| row.need::<pg_sys::Oid>(1),
-        )
-    })?;
-    for ancestor in ancestors {
+    for ancestor in spi::as_owner(|| isolation::facts::ancestors(relation))? {
         if let Some(columns) = of(ancestor)? {
             KNOWN.with_borrow_mut(|known| known.roots.insert(relation.to_u32(), ancestor));
             return Ok(Some(columns));

@@ -2,9 +2,11 @@
 
 use pgrx::JsonB;
 use pgrx::prelude::*;
+use serde_json::{Value, json};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::identity::{IssuerOptions, KeySet, duration};
 
+use crate::audit::event;
 use crate::pg::error::{answer, notice};
 use crate::pg::role::{self, Role};
 use crate::pg::spi;
@@ -16,13 +18,13 @@ fn add_issuer(issuer: Option<&str>, jwks: Option<JsonB>, audience: Option<&str>,
     answer((|| {
         officer()?;
         let issuer = name(issuer)?;
-        let jwks = keys(jwks)?;
+        let (jwks, keys) = keys(jwks)?;
         if audience.is_some_and(|audience| audience.trim().is_empty()) {
             return Err(WardenError::new(SqlState::InvalidParameterValue, "the audience must not be blank")
                 .hint("NULL stands for an issuer whose tokens carry no audience."));
         }
-        let options = need(options, "options")?;
-        let parsed = IssuerOptions::parse(&options.0.to_string(), duration::seconds)?;
+        let options = need(options, "options")?.0;
+        let parsed = IssuerOptions::parse(&options.to_string(), duration::seconds)?;
         if let Some(tenant) = parsed.tenant
             && directory::tenant_by_id(tenant)?.is_none()
         {
@@ -32,13 +34,18 @@ fn add_issuer(issuer: Option<&str>, jwks: Option<JsonB>, audience: Option<&str>,
             let added = spi::execute(
                 "INSERT INTO warden.issuer_registry (issuer, jwks, audience, options) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT DO NOTHING",
-                &[issuer.into(), jwks.as_str().into(), audience.into(), options.into()],
+                &[issuer.into(), jwks.as_str().into(), audience.into(), JsonB(options.clone()).into()],
             )?;
             if added == 0 {
                 return Err(WardenError::new(SqlState::UniqueViolation, "an issuer of this name exists already"));
             }
             Ok(())
-        })
+        })?;
+        event::record(
+            None,
+            "warden.identity.add_issuer",
+            json!({ "issuer": issuer, "keys": shown(&keys), "audience": audience, "options": options }),
+        )
     })());
 }
 
@@ -47,11 +54,13 @@ fn set_issuer_keys(issuer: Option<&str>, jwks: Option<JsonB>) {
     answer((|| {
         officer()?;
         let issuer = name(issuer)?;
-        let jwks = keys(jwks)?;
+        let (jwks, keys) = keys(jwks)?;
         change(
             "UPDATE warden.issuer_registry SET jwks = $2, changed_at = now() WHERE issuer = $1",
             &[issuer.into(), jwks.as_str().into()],
-        )
+        )?;
+        let detail = json!({ "issuer": issuer, "keys": shown(&keys) });
+        event::record(None, "warden.identity.set_issuer_keys", detail)
     })());
 }
 
@@ -59,15 +68,20 @@ fn set_issuer_keys(issuer: Option<&str>, jwks: Option<JsonB>) {
 fn remove_issuer(issuer: Option<&str>) {
     answer((|| {
         officer()?;
-        change("DELETE FROM warden.issuer_registry WHERE issuer = $1", &[name(issuer)?.into()])
+        let issuer = name(issuer)?;
+        change("DELETE FROM warden.issuer_registry WHERE issuer = $1", &[issuer.into()])?;
+        event::record(None, "warden.identity.remove_issuer", json!({ "issuer": issuer }))
     })());
 }
 
-/// Key ids and algorithms of an issuer: what of its keys may be shown.
 #[pg_extern(sql = false)]
 fn issuer_keys(jwks: &str) -> JsonB {
-    let summaries = KeySet::parse(jwks).map(|(set, _)| set.summaries()).unwrap_or_default();
-    JsonB(summaries.into_iter().map(|key| serde_json::json!({ "kid": key.kid, "alg": key.alg.name() })).collect())
+    JsonB(KeySet::parse(jwks).map_or_else(|_| json!([]), |(keys, _)| shown(&keys)))
+}
+
+/// What of an issuer's keys may be shown. No thumbprints: a shared secret could be guessed by its own.
+fn shown(keys: &KeySet) -> Value {
+    keys.summaries().into_iter().map(|key| json!({ "kid": key.kid, "alg": key.alg.name() })).collect()
 }
 
 fn officer() -> Result<()> {
@@ -84,15 +98,15 @@ fn name(issuer: Option<&str>) -> Result<&str> {
         .detail("An issuer's name has 1 to 1024 bytes and no white space at its ends."))
 }
 
-/// The set as it is stored; each skipped key is a NOTICE.
-fn keys(jwks: Option<JsonB>) -> Result<String> {
+/// The set as it is stored, and its usable keys; each skipped key is a NOTICE.
+fn keys(jwks: Option<JsonB>) -> Result<(String, KeySet)> {
     let text = need(jwks, "jwks")?.0.to_string();
-    let (_, skipped) = KeySet::parse(&text)?;
+    let (keys, skipped) = KeySet::parse(&text)?;
     for key in skipped {
         let kid = key.kid.map_or_else(|| "without a kid".to_owned(), |kid| format!("\"{kid}\""));
         notice(format!("key {kid} is skipped: {}", key.reason));
     }
-    Ok(text)
+    Ok((text, keys))
 }
 
 fn change(statement: &str, params: &[spi::Param]) -> Result<()> {

@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::{TenantId, Tier, UserId};
 
-use super::standing;
+use super::{session, standing};
+use crate::audit::event;
 use crate::pg::cache::{self, Registry};
 use crate::pg::role::{self, Role};
 use crate::pg::{error::answer, spi};
@@ -17,14 +19,23 @@ use crate::tenancy::directory;
 #[pg_extern(sql = false)]
 fn revoke_session(session: Option<&str>) {
     answer((|| {
-        let session = need(session, "session")?;
-        if !(1..=255).contains(&session.len()) {
+        let name = need(session, "session")?;
+        if !(1..=255).contains(&name.len()) {
             return Err(WardenError::new(SqlState::InvalidParameterValue, "invalid session")
                 .detail("A session's id has 1 to 255 bytes."));
         }
         // An opened session's id is a uuid, in whatever spelling; a token's sid is its very text.
-        let session = TenantId::parse(session).map_or_else(|| session.to_owned(), |id| id.to_string());
-        record("session", managed_tenant()?, &session)
+        let id = TenantId::parse(name);
+        let name = id.map_or_else(|| name.to_owned(), |id| id.to_string());
+        let tenant = managed_tenant()?;
+        enter("session", tenant, &name)?;
+        let whose = match (tenant, id) {
+            (None, Some(id)) => session::tenant_of(directory::uuid(id))?,
+            _ => tenant,
+        };
+        // A token in the place of its session's id ends nothing, and must not be read in the log.
+        let shown = Some(name).filter(|name| !session::is_credential(name));
+        event::record(whose, "warden.identity.revoke_session", json!({ "session": shown }))
     })());
 }
 
@@ -32,13 +43,19 @@ fn revoke_session(session: Option<&str>) {
 fn revoke_user(tenant: Option<pgrx::Uuid>, user_id: Option<&str>) {
     answer((|| {
         let tenant = manages(tenant)?;
-        record("user", Some(tenant), UserId::parse(need(user_id, "user_id")?)?.as_str())
+        let user = UserId::parse(need(user_id, "user_id")?)?;
+        enter("user", Some(tenant), user.as_str())?;
+        event::record(Some(tenant), "warden.identity.revoke_user", json!({ "user_id": user.as_str() }))
     })());
 }
 
 #[pg_extern(sql = false)]
 fn revoke_tenant(tenant: Option<pgrx::Uuid>) {
-    answer((|| record("tenant", Some(manages(tenant)?), ""))());
+    answer((|| {
+        let tenant = manages(tenant)?;
+        enter("tenant", Some(tenant), "")?;
+        event::record(Some(tenant), "warden.identity.revoke_tenant", json!({}))
+    })());
 }
 
 /// The caller's own tenant, or none: warden_admin's revocations count everywhere.
@@ -66,7 +83,7 @@ fn denied() -> WardenError {
         .detail("Credentials are revoked by owners and admins of their own tenant, and by warden_admin.")
 }
 
-fn record(kind: &str, tenant: Option<TenantId>, subject: &str) -> Result<()> {
+fn enter(kind: &str, tenant: Option<TenantId>, subject: &str) -> Result<()> {
     // A row of its own: the officer does not wait for a tenant's open transaction.
     let by_officer = standing::live()?.is_none();
     spi::as_owner(|| {

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::identity::context::{Context, Door, Trust};
@@ -15,6 +16,7 @@ use warden_core::tenancy::{TenantId, Tier};
 use zeroize::Zeroizing;
 
 use super::{cache, door, last_use, literal, revocation, slot};
+use crate::audit::event;
 use crate::pg::cache::Registry;
 use crate::pg::error::{answer, internal};
 use crate::pg::{guc, spi, time};
@@ -35,12 +37,12 @@ fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
         getrandom::fill(secret.as_mut()).map_err(internal)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()));
         let claim_tier = (context.door == Door::Claim).then(|| i16::from(context.tier.number()));
-        spi::as_owner(|| {
-            let opened = spi::execute(
+        let id: pgrx::Uuid = spi::as_owner(|| {
+            let opened = spi::value(
                 "INSERT INTO warden.session_registry \
                  (token_hash, tenant, user_id, issuer, registration, key, sid, claim_tier, claims, expires_at) \
                  SELECT $1, $2, $3, $4, $9, $10, $11, $5, $6, clock_timestamp() + least($7, make_interval(secs => $8)) \
-                 WHERE coalesce($7 > interval '0', true)",
+                 WHERE coalesce($7 > interval '0', true) RETURNING id",
                 &[
                     hash(&token).as_slice().into(),
                     directory::uuid(context.tenant).into(),
@@ -55,12 +57,17 @@ fn open_session(token: Option<&str>, ttl: Option<Interval>) -> String {
                     context.session.as_deref().into(),
                 ],
             )?;
-            if opened == 0 {
-                return Err(WardenError::new(SqlState::InvalidParameterValue, "a session's ttl must be positive"));
-            }
+            let id = opened
+                .ok_or_else(|| WardenError::new(SqlState::InvalidParameterValue, "a session's ttl must be positive"))?;
             OPENED_HERE.set(true);
-            Ok(token)
-        })
+            Ok(id)
+        })?;
+        event::record(
+            Some(context.tenant),
+            "warden.identity.open_session",
+            json!({ "session": id.to_string(), "user_id": context.user, "issuer": trust.issuer }),
+        )?;
+        Ok(token)
     })())
 }
 
@@ -193,6 +200,18 @@ fn find(token: &str) -> Result<Option<Rc<Opened>>> {
         known.insert(hash, session.clone());
     });
     Ok(Some(session))
+}
+
+/// The tenant of an opened session.
+pub fn tenant_of(id: pgrx::Uuid) -> Result<Option<TenantId>> {
+    let found: Option<pgrx::Uuid> =
+        spi::as_owner(|| spi::value("SELECT s.tenant FROM warden.session_registry s WHERE s.id = $1", &[id.into()]))?;
+    Ok(found.map(directory::tenant_id))
+}
+
+/// Whether a text opens something: a session's token or, by its header's `{"` in base64url, a JWT.
+pub fn is_credential(text: &str) -> bool {
+    text.starts_with(PREFIX) || text.starts_with("eyJ")
 }
 
 fn hash(token: &str) -> [u8; 32] {

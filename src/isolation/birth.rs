@@ -74,10 +74,10 @@ fn unprotected_child() -> Result<Option<pg_sys::Oid>> {
 pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
     let by = role::name(role::current());
     let _running = api::begin();
-    spi::as_owner(|| {
+    let adopted = spi::as_owner(|| {
         let family = facts::lock_family(child)?;
         let above = protected_parents(child)?;
-        let Some(parent) = above.first() else { return Ok(()) };
+        let Some(parent) = above.first() else { return Ok(None) };
         let column = parent.tenant_column().unwrap_or_default();
         let request = Request::inherited(child, parent.template.clone(), column);
         protect::require_family(&request, &family)?;
@@ -92,8 +92,9 @@ pub fn adopt(child: pg_sys::Oid, is_born: bool) -> Result<()> {
         let prepared = protect::plan_below(&request.template, column, &family, above, None)?;
         let root = parent.root.unwrap_or(parent.id);
         protect::establish(&request, &family, &prepared, Some(root), Some(&by))?;
-        Ok(())
-    })
+        Ok(Some(request))
+    })?;
+    adopted.map_or(Ok(()), |request| request.record(Some("parent")))
 }
 
 fn protected_parents(child: pg_sys::Oid) -> Result<Vec<Rc<Protected>>> {

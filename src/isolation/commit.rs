@@ -150,7 +150,9 @@ fn apply(open: &[&Open]) -> Result<()> {
             let request = Request::inherited(table.relation, template, &table.rule.tenant_column);
             let by = role::name(role::current());
             let _running = api::begin();
-            spi::as_owner(|| protect::run(&request, Some(&by)))?;
+            if spi::as_owner(|| protect::run(&request, Some(&by)))? {
+                request.record(Some("schema"))?;
+            }
         }
         if done == 0 {
             break;

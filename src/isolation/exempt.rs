@@ -1,10 +1,12 @@
 //! Tables of protected schemas that may stand open, each with the reason why.
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::schema::{Mode, check_pattern};
 
 use super::{facts, protect, registry, schema};
+use crate::audit::event;
 use crate::pg::cache::{self, Registry};
 use crate::pg::catalog;
 use crate::pg::error::answer;
@@ -12,6 +14,9 @@ use crate::pg::relation::Relation;
 use crate::pg::role::{self, Role};
 use crate::pg::spi;
 use crate::sql::{need, reason};
+
+/// The event of both.
+const EXEMPT: &str = "warden.isolation.exempt";
 
 #[pg_extern(sql = false)]
 fn exempt(relation: Option<pg_sys::Oid>, why: Option<&str>) {
@@ -29,7 +34,9 @@ fn exempt(relation: Option<pg_sys::Oid>, why: Option<&str>) {
                 .detail("An exemption opens no protected table.")
                 .hint("Take the protection away first, with warden.unprotect."));
         }
-        enter(Some(relation), &schema, None, reason.as_str())
+        enter(Some(relation), &schema, None, reason.as_str())?;
+        let detail = json!({ "relation": catalog::recorded_name(relation), "reason": reason.as_str() });
+        event::record(None, EXEMPT, detail)
     })());
 }
 
@@ -42,7 +49,9 @@ fn exempt_pattern(schema: Option<pg_sys::Oid>, name_pattern: Option<&str>, why: 
         role::refuse_restricted()?;
         require_allowed(&schema.name, role::has_rights_of(role::current(), schema.owner))?;
         check_pattern(pattern)?;
-        enter(None, &schema.name, Some(pattern), reason.as_str())
+        enter(None, &schema.name, Some(pattern), reason.as_str())?;
+        let detail = json!({ "schema": schema.name, "name_pattern": pattern, "reason": reason.as_str() });
+        event::record(None, EXEMPT, detail)
     })());
 }
 

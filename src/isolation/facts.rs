@@ -16,11 +16,16 @@ pub fn latest<T>(query: &str, params: &[Param], map: impl Fn(&Row) -> Result<T>)
 
 /// A table and all that inherits from it, partitions and their partitions included, each locked; parents first.
 pub fn lock_family(root: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
+    lock_family_as(root, relation::lock)
+}
+
+/// As [`lock_family`], with another lock: `lock` says whether the table is still there.
+pub fn lock_family_as(root: pg_sys::Oid, lock: fn(pg_sys::Oid) -> bool) -> Result<Vec<pg_sys::Oid>> {
     let mut family = vec![root];
     let mut at = 0;
     while at < family.len() {
         let parent = family[at];
-        if !relation::lock(parent) {
+        if !lock(parent) {
             return Err(WardenError::new(SqlState::UndefinedTable, "the table has been dropped meanwhile"));
         }
         keep_name(parent)?;
@@ -58,6 +63,18 @@ pub fn family(root: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
          SELECT i.inhrelid, f.level + 1 FROM pg_inherits i JOIN f ON f.oid = i.inhparent) \
          SELECT f.oid FROM f GROUP BY f.oid ORDER BY min(f.level), f.oid",
         &[root.into()],
+        |row| row.need(1),
+    )
+}
+
+/// The tables that a partition belongs to, itself first, the topmost last.
+///
+/// # Errors
+/// When the catalogs cannot be read.
+pub fn ancestors(relation: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
+    spi::read(
+        "SELECT a.relid::oid FROM pg_partition_ancestors($1::oid::regclass) a(relid)",
+        &[relation.into()],
         |row| row.need(1),
     )
 }

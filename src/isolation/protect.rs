@@ -4,14 +4,17 @@ use std::ffi::CStr;
 
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
+use serde_json::{Value, json};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{self as core, Above, Column, Options, Plan, Table, Template, TenantType};
 
 use super::foreign_key::{self, Pending};
 use super::registry::{self, Protected};
 use super::{api, child, facts, guard, template, trust, unprotect};
+use crate::audit::{self, event};
 use crate::encryption;
 use crate::pg::cache::{self, Registry};
+use crate::pg::catalog;
 use crate::pg::error::{answer, notice};
 use crate::pg::guc::PROTECT_SCAN_LIMIT;
 use crate::pg::relation::{self, Relation};
@@ -32,7 +35,10 @@ fn protect(
         role::refuse_restricted()?;
         request.require_allowed()?;
         let _running = api::begin();
-        spi::as_owner(|| run(&request, None))
+        if spi::as_owner(|| run(&request, None))? {
+            request.record(None)?;
+        }
+        Ok(())
     })());
 }
 
@@ -43,6 +49,8 @@ pub struct Request {
     pub column: String,
     /// The table that option `parent` names, as the caller's search path has it.
     pub parent: Option<pg_sys::Oid>,
+    /// As they were given; `None` for a request of the extension's own.
+    options: Option<Value>,
     is_officer: bool,
     caller: pg_sys::Oid,
 }
@@ -59,10 +67,19 @@ impl Request {
         let relation = need(relation, "relation")?;
         let name = need(template, "template")?;
         let column = need(tenant_column, "tenant_column")?.to_string_lossy().into_owned();
-        let options = Options::from_call(&need(options, "options")?.0, &directory::labels()?)?;
+        let given = need(options, "options")?.0;
+        let options = Options::from_call(&given, &directory::labels()?)?;
         let template = Template::resolve(name, template::definition(name)?.as_ref(), &options)?;
         let parent = template.parent.as_deref().map(child::resolve).transpose()?;
-        Ok(Self { relation, template, column, parent, is_officer: role::is(Role::Admin), caller: role::current() })
+        Ok(Self {
+            relation,
+            template,
+            column,
+            parent,
+            options: Some(given),
+            is_officer: role::is(Role::Admin),
+            caller: role::current(),
+        })
     }
 
     /// # Errors
@@ -90,24 +107,14 @@ pub fn require_table(found: &Relation) -> Result<()> {
         )
         .detail("Catalogs and pg_warden's own tables are not protected."));
     }
-    let kind = match found.kind {
-        b'r' | b'p' if found.persistence == b't' => "a temporary table",
-        b'r' | b'p' => return Ok(()),
-        b'v' => "a view",
-        b'm' => "a materialized view",
-        b'f' => "a foreign table",
-        b'S' => "a sequence",
-        b'i' | b'I' => "an index",
-        b'c' => "a composite type",
-        _ => "no table",
-    };
+    let Some(kind) = found.no_table() else { return Ok(()) };
     Err(WardenError::new(SqlState::WrongObjectType, "only tables can be protected")
         .detail(format!("The relation is {kind}."))
         .hint("Protect the tables that it reads; row-level security holds for what reads them, views included."))
 }
 
-/// As the extension's owner; `by`: who it is that asks, if it is not the caller.
-pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
+/// As the extension's owner; `by`: who it is that asks, if it is not the caller. Gives whether it changed anything.
+pub fn run(request: &Request, by: Option<&str>) -> Result<bool> {
     // One protection at a time: of two tables that a foreign key joins, the second must see the first.
     relation::lock_against_itself(cache::oid(Registry::Relation));
     let family = facts::lock_family(request.relation)?;
@@ -116,7 +123,7 @@ pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
     if let Some(protected) = &registry::lookup(request.relation)? {
         if is_same(request, protected)? {
             notice(format!("table {} is protected already", facts::name(request.relation)?));
-            return Ok(());
+            return Ok(false);
         }
         if protected.root.is_some() {
             return Err(part_of_another());
@@ -144,6 +151,9 @@ pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
             && protected.tenant_column() == Some(request.column.as_str());
         unprotect::take_away(protected, keeps_column)?;
     }
+    if request.template.has_tenant_column() {
+        audit::registry::refuse_hidden_tenant(request.relation, &request.column)?;
+    }
     let prepared = prepare(request, &family, keeps_column)?;
     let summary = establish(request, &family, &prepared, None, by)?;
     notice(format!(
@@ -151,7 +161,7 @@ pub fn run(request: &Request, by: Option<&str>) -> Result<()> {
         facts::name(request.relation)?,
         request.template.name
     ));
-    Ok(())
+    Ok(true)
 }
 
 fn is_same(request: &Request, protected: &Protected) -> Result<bool> {
@@ -355,7 +365,31 @@ pub fn establish(
 impl Request {
     /// A request of the extension's own: a child's, which its parent's protection decides.
     pub fn inherited(relation: pg_sys::Oid, template: Template, column: &str) -> Self {
-        Self { relation, template, column: column.to_owned(), parent: None, is_officer: true, caller: role::current() }
+        Self {
+            relation,
+            template,
+            column: column.to_owned(),
+            parent: None,
+            options: None,
+            is_officer: true,
+            caller: role::current(),
+        }
+    }
+
+    /// The event of its success. `by`: what protected the table, if nobody called for it.
+    pub fn record(&self, by: Option<&str>) -> Result<()> {
+        let mut detail = json!({
+            "relation": catalog::relation_name(self.relation),
+            "template": self.template.name,
+            "tenant_column": self.template.has_tenant_column().then_some(&self.column),
+        });
+        if let Some(options) = &self.options {
+            detail["options"] = options.clone();
+        }
+        if let Some(by) = by {
+            detail["by"] = json!(by);
+        }
+        event::record(None, "warden.isolation.protect", detail)
     }
 }
 

@@ -6,11 +6,13 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::schema::{self as core, Mode, SchemaRule};
 use warden_core::isolation::{Options, Template, quote};
 
 use super::{commit, template};
+use crate::audit::event;
 use crate::pg::cache::{self, Registry};
 use crate::pg::error::{answer, notice, warning};
 use crate::pg::namespace::Namespace;
@@ -39,7 +41,17 @@ fn protect_schema(
         require_allowed(&schema)?;
         resolve(&rule)?;
         let (caller, is_officer) = (role::current(), role::is(Role::Admin));
-        spi::as_owner(|| enter(&schema, &rule, caller, is_officer))
+        spi::as_owner(|| enter(&schema, &rule, caller, is_officer))?;
+        event::record(
+            None,
+            "warden.isolation.protect_schema",
+            json!({
+                "schema": schema.name,
+                "mode": rule.mode.name(),
+                "template": rule.template,
+                "tenant_column": rule.tenant_column,
+            }),
+        )
     })());
 }
 

@@ -2,10 +2,12 @@
 
 use pgrx::JsonB;
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{Command, Options, Template, check_name};
 
 use super::facts;
+use crate::audit::event;
 use crate::pg::error::answer;
 use crate::pg::relation;
 use crate::pg::role::{self, Role};
@@ -20,7 +22,8 @@ fn create_template(name: Option<&str>, definition: Option<JsonB>, description: O
         role::require(&[Role::Admin])?;
         let name = need(name, "name")?;
         check_name(name)?;
-        let options = Options::from_definition(&need(definition, "definition")?.0, &directory::labels()?)?;
+        let definition = need(definition, "definition")?.0;
+        let options = Options::from_definition(&definition, &directory::labels()?)?;
         let description = need(description, "description")?;
         Template::own(name, &options)?;
         for command in Command::ALL {
@@ -37,7 +40,12 @@ fn create_template(name: Option<&str>, definition: Option<JsonB>, description: O
                 return Err(WardenError::new(SqlState::UniqueViolation, "a template of this name exists already"));
             }
             Ok(())
-        })
+        })?;
+        event::record(
+            None,
+            "warden.isolation.create_template",
+            json!({ "name": name, "definition": definition, "description": description }),
+        )
     })());
 }
 
@@ -68,7 +76,8 @@ fn drop_template(name: Option<&str>) {
                     .hint("warden.templates lists all; those that are built in stay."));
             }
             Ok(())
-        })
+        })?;
+        event::record(None, "warden.isolation.drop_template", json!({ "name": name }))
     })());
 }
 

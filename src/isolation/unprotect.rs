@@ -1,13 +1,16 @@
 //! Taking a protection away: exactly what it added, and what of that is still there.
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::isolation::{self as core, Added};
 
 use super::registry::{self, Protected};
 use super::{api, facts, foreign_key, trust};
+use crate::audit::event;
 use crate::encryption;
 use crate::pg::cache::{self, Registry};
+use crate::pg::catalog;
 use crate::pg::error::{answer, notice};
 use crate::pg::relation::{self, Relation};
 use crate::pg::role::{self, Role};
@@ -45,7 +48,8 @@ fn unprotect(relation: Option<pg_sys::Oid>) {
             take_away(&protected, false)?;
             notice(format!("table {} is not protected any more", facts::name(table)?));
             Ok(())
-        })
+        })?;
+        event::record(None, "warden.isolation.unprotect", json!({ "relation": catalog::recorded_name(table) }))
     })());
 }
 

@@ -3,6 +3,8 @@
 //! A trigger on each registry invalidates the registry's own relcache entry; this callback hears of it in every
 //! backend, standbys' too, and marks the caches that stand on it.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ffi::CString;
 
 use pgrx::{pg_guard, pg_sys};
@@ -26,9 +28,10 @@ pub enum Registry {
     TenantKey,
     DataKey,
     Column,
+    Audited,
 }
 
-const REGISTRIES: [(Registry, &str); 12] = [
+const REGISTRIES: [(Registry, &str); 13] = [
     (Registry::Tenant, "tenant_registry"),
     (Registry::Member, "member_registry"),
     (Registry::Role, "role_registry"),
@@ -41,11 +44,36 @@ const REGISTRIES: [(Registry, &str); 12] = [
     (Registry::TenantKey, "tenant_key_registry"),
     (Registry::DataKey, "data_key_registry"),
     (Registry::Column, "encrypted_column_registry"),
+    (Registry::Audited, "audited_registry"),
 ];
 
 /// The registries that a context is judged by.
 const JUDGES: [Registry; 5] =
     [Registry::Tenant, Registry::Member, Registry::Role, Registry::Issuer, Registry::Revocation];
+
+thread_local! {
+    /// Tables whose changes are counted.
+    static WATCHED: RefCell<HashSet<u32>> = RefCell::default();
+}
+/// Grows with every change of a watched table.
+static CHANGES: BackendCell<u64> = BackendCell::new(1);
+
+/// Counts this table's changes from now on: of its columns, triggers and partitions, and of its rows where it is a
+/// registry.
+pub fn watch(table: pg_sys::Oid) {
+    WATCHED.with_borrow_mut(|watched| watched.insert(table.to_u32()));
+}
+
+/// As long as it stays the same, no watched table has changed.
+#[inline]
+pub fn changes() -> u64 {
+    CHANGES.get()
+}
+
+/// A table of the extension by its name; invalid where there is none.
+pub fn table(name: &str) -> pg_sys::Oid {
+    look_up(name)
+}
 
 #[derive(Clone, Copy)]
 struct Mark {
@@ -170,6 +198,12 @@ fn look_up(name: &str) -> pg_sys::Oid {
 /// May be called at any moment of a transaction: it marks, and looks nothing up. InvalidOid means everything.
 #[pg_guard]
 unsafe extern "C-unwind" fn relation_changed(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
+    // Somebody who is just watching one more is told of everything.
+    let is_watched =
+        WATCHED.with(|watched| watched.try_borrow().map_or(true, |watched| watched.contains(&relation.to_u32())));
+    if is_watched || relation == pg_sys::Oid::INVALID {
+        CHANGES.set(CHANGES.get() + 1);
+    }
     let mut marks = MARKS.get();
     for (registry, _) in REGISTRIES {
         let mark = &mut marks[registry as usize];

@@ -22,6 +22,10 @@ const HEADER: usize = 4;
 pub struct Call(pg_sys::FunctionCallInfo);
 
 impl Call {
+    pub(super) fn info(self) -> pg_sys::FunctionCallInfo {
+        self.0
+    }
+
     pub fn count(self) -> usize {
         // SAFETY: a valid call.
         unsafe { (*self.0).nargs.unsigned_abs().into() }
@@ -223,6 +227,16 @@ pub fn new_cstring(bytes: &[u8]) -> Datum {
     }
 }
 
+/// A copy of a few bytes in this memory context.
+pub fn lasting<'a>(bytes: &[u8]) -> &'a [u8] {
+    // SAFETY: room for the bytes; callers keep them no longer than the memory context.
+    unsafe {
+        let copy = palloc_extended(bytes.len().max(1), 0);
+        copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        std::slice::from_raw_parts(copy, bytes.len())
+    }
+}
+
 /// The hash that PostgreSQL's own types have of so many bytes.
 pub fn hash(bytes: &[u8]) -> u32 {
     // SAFETY: reads the bytes.
@@ -244,4 +258,21 @@ pub fn integer(value: i32) -> Option<Datum> {
 
 pub fn long(value: u64) -> Option<Datum> {
     Some(Datum::from(value as usize))
+}
+
+pub fn text(value: &str) -> Option<Datum> {
+    bytea(value.as_bytes())
+}
+
+pub fn bytea(value: &[u8]) -> Option<Datum> {
+    Varlena::copy_of(value).map(Varlena::datum)
+}
+
+pub fn uuid(value: &[u8; 16]) -> Option<Datum> {
+    // SAFETY: 16 bytes of this memory context, which are written at once.
+    unsafe {
+        let place = palloc_extended(value.len(), 0);
+        place.copy_from_nonoverlapping(value.as_ptr(), value.len());
+        Some(Datum::from(place))
+    }
 }

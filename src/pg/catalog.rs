@@ -19,6 +19,20 @@ pub fn holds_content(relation: pg_sys::Oid) -> bool {
         || number >= FIRST_NORMAL && unsafe { pg_sys::get_rel_namespace(relation) }.to_u32() == TOAST_SCHEMA
 }
 
+/// `schema.table` as `format('%I.%I')` prints it by default, quoted where a name needs it, whatever
+/// `quote_all_identifiers` is; empty for an OID that names nothing.
+pub fn recorded_name(relation: pg_sys::Oid) -> String {
+    // SAFETY: reads and writes this backend's variable; nothing in between raises an error but for want of memory, and
+    // then the setting's own machinery still knows its value.
+    unsafe {
+        let before = pg_sys::quote_all_identifiers;
+        pg_sys::quote_all_identifiers = false;
+        let name = relation_name(relation);
+        pg_sys::quote_all_identifiers = before;
+        name
+    }
+}
+
 /// `schema.table`, quoted where a name needs it; empty for an OID that names nothing.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
     // SAFETY: catalog look-ups inside a transaction; the answers are palloc'd C strings or null.
@@ -70,6 +84,16 @@ pub fn exists(relation: pg_sys::Oid) -> bool {
 /// pg_class.relkind.
 pub fn kind(relation: pg_sys::Oid) -> Option<char> {
     class(relation, |form| char::from(form.relkind.cast_unsigned()))
+}
+
+pub fn is_partition(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up inside a transaction.
+    unsafe { pg_sys::get_rel_relispartition(relation) }
+}
+
+/// The type of a relation's rows; an index has none.
+pub fn row_type(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    class(relation, |form| form.reltype).filter(|kind| *kind != pg_sys::Oid::INVALID)
 }
 
 /// The role that owns a type.

@@ -35,6 +35,8 @@ pub enum Command {
 pub struct AlterTable {
     pub relation: pg_sys::Oid,
     pub parts: Vec<(AlterPart, TypeChange)>,
+    /// SET UNLOGGED.
+    pub has_unlogging: bool,
 }
 
 /// The raw tree of a part that may change a column's type.
@@ -106,6 +108,23 @@ pub fn reshaped(statement: &Statement) -> Option<pg_sys::Oid> {
     }
 }
 
+/// The schema that the statement is about to give another name.
+pub fn renamed_schema(statement: &Statement) -> Option<pg_sys::Oid> {
+    if statement.tag() != pg_sys::NodeTag::T_RenameStmt {
+        return None;
+    }
+    // SAFETY: the cast is to the type that the tag names; the tree is valid during the hook. missing_ok, so that an
+    // unknown name is PostgreSQL's own error later.
+    let schema = unsafe {
+        let rename = &*statement.node().cast::<pg_sys::RenameStmt>();
+        if rename.renameType != pg_sys::ObjectType::OBJECT_SCHEMA {
+            return None;
+        }
+        pg_sys::get_namespace_oid(rename.subname, true)
+    };
+    (schema != pg_sys::Oid::INVALID).then_some(schema)
+}
+
 /// What is to be looked at after it ran.
 pub fn command_done(statement: &Statement) -> Command {
     use pg_sys::NodeTag::*;
@@ -164,7 +183,8 @@ unsafe fn alter(statement: *mut pg_sys::AlterTableStmt) -> Command {
         }
         let commands = PgList::<pg_sys::AlterTableCmd>::from_pg((*statement).cmds);
         let parts = commands.iter_ptr().map(|part| (alter_part(&*part), TypeChange(part))).collect();
-        Command::AlterTable(AlterTable { relation, parts })
+        let has_unlogging = commands.iter_ptr().any(|part| (*part).subtype == pg_sys::AlterTableType::AT_SetUnLogged);
+        Command::AlterTable(AlterTable { relation, parts, has_unlogging })
     }
 }
 
@@ -188,6 +208,27 @@ unsafe fn alter_part(part: &pg_sys::AlterTableCmd) -> AlterPart {
 }
 
 impl TypeChange {
+    /// Whether the statement says how the new values are made.
+    pub fn has_using(self) -> bool {
+        // SAFETY: the tree is valid during the hook; the part that changes a type has a ColumnDef.
+        unsafe { (*self.0).def.cast::<pg_sys::ColumnDef>().as_ref() }.is_some_and(|def| !def.raw_default.is_null())
+    }
+
+    /// The type that the column has and the one that it gets, without their domains.
+    pub fn types(self, relation: pg_sys::Oid) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
+        // SAFETY: the tree is valid during the hook; catalog look-ups inside a transaction. An unknown type is
+        // PostgreSQL's own error.
+        unsafe {
+            let definition = (*self.0).def.cast::<pg_sys::ColumnDef>().as_ref()?;
+            let number = pg_sys::get_attnum(relation, (*self.0).name);
+            if number <= 0 {
+                return None;
+            }
+            let target = pg_sys::typenameTypeId(std::ptr::null_mut(), definition.typeName);
+            Some((pg_sys::getBaseType(pg_sys::get_atttype(relation, number)), pg_sys::getBaseType(target)))
+        }
+    }
+
     /// Whether the conversion of the rows would tell their values: the statement's own analysis, on a copy.
     pub fn leaks(self, relation: pg_sys::Oid, query: *const c_char) -> bool {
         // SAFETY: the tree is valid during the hook, and the relation locked by the caller's look-up.

@@ -1,6 +1,7 @@
 //! The SQL functions that are exported straight: see `call`.
 
 use super::call::sql_functions;
+use crate::audit::{capture, event, export, history, rows, status, verify};
 use crate::encryption::{ciphertext, row, value, write};
 
 sql_functions! {
@@ -35,4 +36,15 @@ sql_functions! {
     warden_column_unseal, pg_finfo_warden_column_unseal => row::column_unseal;
     warden_bind_row, pg_finfo_warden_bind_row => row::bind_row;
     warden_clear_row, pg_finfo_warden_clear_row => write::clear_row;
+    warden_record_event, pg_finfo_warden_record_event => event::record_event;
+    warden_audit_row, pg_finfo_warden_audit_row => capture::row;
+    warden_audit_truncate, pg_finfo_warden_audit_truncate => capture::truncate;
+    warden_audit_rows, pg_finfo_warden_audit_rows => rows::audit_rows;
+    warden_audit_sealed, pg_finfo_warden_audit_sealed => rows::audit_sealed;
+    warden_audit_own_blocks, pg_finfo_warden_audit_own_blocks => rows::audit_own_blocks;
+    warden_audit_unsealed, pg_finfo_warden_audit_unsealed => rows::audit_unsealed;
+    warden_row_history, pg_finfo_warden_row_history => history::row_history;
+    warden_verify_audit, pg_finfo_warden_verify_audit => verify::verify_audit;
+    warden_export_audit, pg_finfo_warden_export_audit => export::export_audit;
+    warden_audit_state, pg_finfo_warden_audit_state => status::audit_state;
 }

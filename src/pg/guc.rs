@@ -39,12 +39,31 @@ pub static SESSION_MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(12 * 3600);
 /// Megabytes.
 pub static PROTECT_SCAN_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
 
+pub static AUDIT_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static INSTALLATION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// Milliseconds.
+pub static SEAL_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(1000);
+
 pub static ROOT_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static ALLOW_LOCAL_ROOT_KEY: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// The file that holds the root key, if one is set.
 pub fn root_key_file() -> Option<String> {
-    ROOT_KEY_FILE.get().map(|file| file.to_string_lossy().into_owned()).filter(|file| !file.is_empty())
+    text(&ROOT_KEY_FILE)
+}
+
+/// The file that holds the key which signs the audit log, if one is set.
+pub fn audit_key_file() -> Option<String> {
+    text(&AUDIT_KEY_FILE)
+}
+
+/// What the installation is called, if it was given a name.
+pub fn installation() -> Option<String> {
+    text(&INSTALLATION)
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// Defines every setting but `warden.context` (see [`super::context`]) and reserves the prefix, so that a misspelt
@@ -136,6 +155,32 @@ pub fn define() {
         &ALLOW_LOCAL_ROOT_KEY,
         GucContext::Sighup,
         flags,
+    );
+    GucRegistry::define_string_guc(
+        c"warden.audit_key_file",
+        c"The file of 32 bytes that holds the Ed25519 seed which signs the audit log.",
+        c"Of the whole server: another file would be another key.",
+        &AUDIT_KEY_FILE,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_string_guc(
+        c"warden.installation",
+        c"What checkpoints and keys call this installation; by default pg_warden- and the system identifier.",
+        c"At server start only: whoever keeps checkpoints knows a log by it.",
+        &INSTALLATION,
+        GucContext::Postmaster,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"warden.seal_interval",
+        c"How long entries of the audit log wait until they are sealed.",
+        c"Of the whole server: what is not sealed yet can be changed unnoticed.",
+        &SEAL_INTERVAL,
+        10,
+        3_600_000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
     );
     super::context::define();
     // SAFETY: called once from _PG_init, after every setting of the prefix has been defined.

@@ -22,6 +22,7 @@ pub struct Dispatch {
     pub object: fn(&ObjectEvent) -> Result<()>,
     pub before_commit: fn() -> Result<()>,
     pub transaction_ended: fn(bool),
+    pub savepoint_releases: fn(SubTransaction) -> Result<()>,
     pub savepoint_released: fn(SubTransaction, SubTransaction),
     pub savepoint_rolled_back: fn(SubTransaction),
 }

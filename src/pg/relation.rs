@@ -21,6 +21,18 @@ pub fn lock_definition(relation: pg_sys::Oid) -> bool {
     lock_as(relation, pg_sys::ShareUpdateExclusiveLock)
 }
 
+/// Until the transaction ends, nobody writes to the table or gives it a trigger or a child; readers are not held up.
+pub fn lock_rows_and_triggers(relation: pg_sys::Oid) -> bool {
+    lock_as(relation, pg_sys::ShareRowExclusiveLock)
+}
+
+/// One transaction at a time past this point for each name; `class`: a table of the extension's own, whose names they are.
+pub fn lock_name(class: pg_sys::Oid, name: &str) {
+    let object = pg_sys::Oid::from_u32(super::call::hash(name.as_bytes()));
+    // SAFETY: inside a transaction; the lock is on numbers, and the object need not exist.
+    unsafe { pg_sys::LockDatabaseObject(class, object, 0, pg_sys::ExclusiveLock as pg_sys::LOCKMODE) };
+}
+
 fn lock_as(relation: pg_sys::Oid, mode: u32) -> bool {
     // SAFETY: inside a transaction; locking an OID that names nothing does no harm.
     unsafe {
@@ -88,6 +100,26 @@ impl Relation {
     /// One of PostgreSQL's own, information_schema's included.
     pub fn is_system(&self) -> bool {
         self.oid.to_u32() < pg_sys::FirstNormalObjectId
+    }
+
+    /// What the relation is, in words; `None`: a table that stays.
+    pub fn no_table(&self) -> Option<&'static str> {
+        match self.kind {
+            b'r' | b'p' if self.persistence == b't' => Some("a temporary table"),
+            b'r' | b'p' => None,
+            b'v' => Some("a view"),
+            b'm' => Some("a materialized view"),
+            b'f' => Some("a foreign table"),
+            b'S' => Some("a sequence"),
+            b'i' | b'I' => Some("an index"),
+            b'c' => Some("a composite type"),
+            _ => Some("no table"),
+        }
+    }
+
+    /// Whether a crash empties it.
+    pub fn is_unlogged(&self) -> bool {
+        self.persistence == b'u'
     }
 
     pub fn is_of_the_extension(&self) -> bool {

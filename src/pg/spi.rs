@@ -116,10 +116,10 @@ fn run<T>(statement: &str, params: &[Param], sees: Sees, map: impl Fn(&Row) -> R
 }
 
 /// An SPI connection, closed when it is dropped.
-struct Connection;
+pub(super) struct Connection;
 
 impl Connection {
-    fn open() -> Result<Self> {
+    pub(super) fn open() -> Result<Self> {
         // SAFETY: inside a transaction, as every exported function and hook that gets here is.
         match unsafe { pg_sys::SPI_connect() } {
             status if status == pg_sys::SPI_OK_CONNECT as i32 => Ok(Self),

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 
 use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::varlena;
 use warden_core::error::{Result, SqlState, WardenError};
 
 use super::call::Call;
@@ -11,6 +12,9 @@ use super::error::internal;
 
 unsafe extern "C-unwind" {
     fn datum_image_eq(one: Datum, other: Datum, by_value: bool, length: i32) -> bool;
+    // Called as C calls them, a few times a row, since they raise nothing: a guard costs more than they do.
+    fn heap_deform_tuple(tuple: pg_sys::HeapTuple, shape: pg_sys::TupleDesc, values: *mut Datum, nulls: *mut bool);
+    fn SPI_getbinval(tuple: pg_sys::HeapTuple, shape: pg_sys::TupleDesc, number: i32, null: *mut bool) -> Datum;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,24 @@ impl RowTrigger {
         let time = if instead_of { pg_sys::TRIGGER_EVENT_INSTEAD } else { pg_sys::TRIGGER_EVENT_BEFORE };
         let fits = event & pg_sys::TRIGGER_EVENT_ROW != 0 && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == time;
         if fits { Ok(Self(data)) } else { Err(misused()) }
+    }
+
+    /// One that fires after the row was stored.
+    ///
+    /// # Errors
+    /// 0A000 for any other call.
+    pub fn after(call: Call) -> Result<Self> {
+        let data = call.trigger_data().ok_or_else(misused)?;
+        // SAFETY: the node's tag says that it is a TriggerData.
+        let event = unsafe { (*data).tg_event };
+        let fits = event & pg_sys::TRIGGER_EVENT_ROW != 0
+            && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_AFTER;
+        if fits { Ok(Self(data)) } else { Err(misused()) }
+    }
+
+    /// The trigger's own name.
+    pub fn name(&self) -> &CStr {
+        trigger_name(self.0)
     }
 
     pub fn event(self) -> Event {
@@ -76,6 +98,25 @@ impl RowTrigger {
             Event::Delete => None,
         }
     }
+}
+
+/// A TRUNCATE that has been done: the table, and the trigger's own name.
+///
+/// # Errors
+/// 0A000 for any other call.
+pub fn truncated<'a>(call: Call) -> Result<(Oid, &'a CStr)> {
+    let data = call.trigger_data().ok_or_else(misused)?;
+    // SAFETY: the node's tag says that it is a TriggerData, valid while the trigger fires.
+    let (event, relation) = unsafe { ((*data).tg_event, (*(*data).tg_relation).rd_id) };
+    let fits = event & pg_sys::TRIGGER_EVENT_ROW == 0
+        && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_AFTER
+        && event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_TRUNCATE;
+    if fits { Ok((relation, trigger_name(data))) } else { Err(misused()) }
+}
+
+fn trigger_name<'a>(data: *mut pg_sys::TriggerData) -> &'a CStr {
+    // SAFETY: callers hold a firing trigger, whose definition lives as long as it fires.
+    unsafe { CStr::from_ptr((*(*data).tg_trigger).tgname) }
 }
 
 fn misused() -> WardenError {
@@ -123,6 +164,14 @@ impl Shape {
         unsafe { (*self.attribute(number)).atttypid }
     }
 
+    pub(super) fn layout(self, number: usize) -> Layout {
+        // SAFETY: as in `attribute`.
+        unsafe {
+            let attribute = self.attribute(number);
+            Layout { is_by_value: (*attribute).attbyval, length: (*attribute).attlen }
+        }
+    }
+
     /// Whether two values of a column are the same bytes.
     pub fn same(self, number: usize, one: Option<Datum>, other: Option<Datum>) -> bool {
         match (one, other) {
@@ -143,6 +192,62 @@ impl Shape {
     }
 }
 
+/// How the values of a column lie in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    is_by_value: bool,
+    /// Bytes of each; -1: each says itself how many it has, -2: up to a NUL.
+    length: i16,
+}
+
+impl Layout {
+    /// Whether two values are the same, as far as the bytes at hand show it: nothing is fetched or decompressed.
+    pub(super) fn is_same(self, one: Datum, other: Datum) -> bool {
+        if self.is_by_value {
+            return one == other;
+        }
+        // SAFETY: both are values of a column of this layout.
+        match self.length {
+            1.. => unsafe {
+                stored(one, self.length.unsigned_abs().into()) == stored(other, self.length.unsigned_abs().into())
+            },
+            // SAFETY: as above; each says itself how long it is.
+            -1 => unsafe { stored(one, size(one)) == stored(other, size(other)) },
+            _ => false,
+        }
+    }
+}
+
+/// # Safety
+/// A pointer to so many bytes.
+unsafe fn stored<'a>(datum: Datum, length: usize) -> &'a [u8] {
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length) }
+}
+
+/// # Safety
+/// A varlena, in whatever form.
+unsafe fn size(datum: Datum) -> usize {
+    // SAFETY: by the caller's promise.
+    unsafe { varlena::varsize_any(datum.cast_mut_ptr()) }
+}
+
+/// The values of a row's columns.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    values: Vec<Datum>,
+    nulls: Vec<bool>,
+}
+
+impl Values {
+    /// Of the column of this number, from 1; `None` for NULL.
+    pub(super) fn get(&self, number: usize) -> Option<Datum> {
+        let at = number - 1;
+        let is_there = self.nulls.get(at) == Some(&false);
+        is_there.then(|| self.values.get(at).copied()).flatten()
+    }
+}
+
 /// A row of a firing trigger.
 #[derive(Clone, Copy)]
 pub struct TriggerRow {
@@ -154,8 +259,22 @@ impl TriggerRow {
     pub fn value(self, number: usize) -> Option<Datum> {
         let mut null = false;
         // SAFETY: the tuple has the shape's columns; the value lives as long as the tuple.
-        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.shape.0, number as i32, &mut null) };
+        let datum = unsafe { SPI_getbinval(self.tuple, self.shape.0, number as i32, &mut null) };
         (!null).then_some(datum)
+    }
+
+    /// The value of a column that is a uuid, or a domain over it.
+    pub fn uuid(self, number: usize) -> Option<[u8; 16]> {
+        // SAFETY: callers ask for columns of that type alone, which is 16 bytes in place.
+        self.value(number).map(|datum| unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
+    }
+
+    /// All values at once. They live as long as the row.
+    pub(super) fn deform(self, into: &mut Values) {
+        into.values.resize(self.shape.len(), Datum::from(0));
+        into.nulls.resize(self.shape.len(), true);
+        // SAFETY: one element of each array a column; the values live as long as the tuple.
+        unsafe { heap_deform_tuple(self.tuple, self.shape.0, into.values.as_mut_ptr(), into.nulls.as_mut_ptr()) };
     }
 
     /// The row with other values in some columns.

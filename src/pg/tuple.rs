@@ -48,6 +48,8 @@ pub const POLICY: Catalog = Catalog { table: oid(3256), index: oid(3257), keys: 
 pub const RULE: Catalog = Catalog { table: oid(2618), index: oid(2692), keys: &[(c"oid", KeyType::Oid)] };
 pub const STATISTICS: Catalog = Catalog { table: oid(3381), index: oid(3380), keys: &[(c"oid", KeyType::Oid)] };
 pub const TRIGGER: Catalog = Catalog { table: oid(2620), index: oid(2702), keys: &[(c"oid", KeyType::Oid)] };
+pub const TRIGGER_BY_TABLE: Catalog =
+    Catalog { table: oid(2620), index: oid(2701), keys: &[(c"tgrelid", KeyType::Oid)] };
 pub const TYPE: Catalog = Catalog { table: oid(1247), index: oid(2703), keys: &[(c"oid", KeyType::Oid)] };
 
 /// Whose eyes.

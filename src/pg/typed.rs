@@ -3,13 +3,17 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int};
 
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::TenantId;
 
+use super::backend::BackendCell;
 use super::call::{self, Varlena};
 use super::error::internal;
+
+pub const JSONB: Oid = pg_sys::JSONBOID;
 
 /// What a domain stands on; the type itself where it is none.
 pub fn base(kind: Oid) -> Oid {
@@ -116,6 +120,35 @@ pub fn value(text: &[u8], kind: Oid, modifier: i32) -> Result<Datum> {
     .execute()
 }
 
+/// The jsonb of a text; `None` where there is none, or it would be larger than PostgreSQL's limits.
+pub fn jsonb(text: &str) -> Option<Datum> {
+    /// The first two digits of an SQLSTATE, as PostgreSQL packs it.
+    const CLASS: i32 = (1 << 12) - 1;
+    if text.contains('\0') {
+        return None;
+    }
+    let text = call::new_cstring(text.as_bytes());
+    PgTryBuilder::new(|| {
+        let (mut function, mut parameter) = (Oid::INVALID, Oid::INVALID);
+        // SAFETY: a C string of this memory context, and an input function that holds no other resource than memory, so
+        // that its ERROR may be caught without a subtransaction.
+        unsafe {
+            pg_sys::getTypeInputInfo(pg_sys::JSONBOID, &mut function, &mut parameter);
+            Some(pg_sys::OidInputFunctionCall(function, text.cast_mut_ptr::<c_char>(), parameter, -1))
+        }
+    })
+    .catch_others(|caught| {
+        let code = match &caught {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.sql_error_code(),
+            CaughtError::RustPanic { .. } => caught.rethrow(),
+        };
+        let class = code as i32 & CLASS;
+        let is_the_values = [PgSqlErrorCode::ERRCODE_DATA_EXCEPTION, PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED];
+        if is_the_values.into_iter().any(|own| own as i32 == class) { None } else { caught.rethrow() }
+    })
+    .execute()
+}
+
 fn not_of_the_type() -> WardenError {
     WardenError::new(SqlState::InvalidText, "the value is not of the column's type")
 }
@@ -140,28 +173,59 @@ pub fn named(name: &str) -> Result<Oid> {
     if found == Oid::INVALID { Err(internal("a type that is not there")) } else { Ok(found) }
 }
 
-/// ISO dates in UTC, while it lives. The variables behind the settings, since the settings' own machinery costs more
-/// than the row: they come back on an ERROR too, which unwinds.
-struct FixedSettings {
+unsafe extern "C" {
+    static mut bytea_output: c_int;
+}
+
+/// ISO dates in UTC, intervals as PostgreSQL writes them, every digit of a float, bytes in hexadecimal, while it lives.
+/// The variables behind the settings, since the settings' own machinery costs more than the row: they come back on an
+/// ERROR too, which unwinds.
+pub(super) struct FixedSettings {
     style: c_int,
     order: c_int,
     zone: *mut pg_sys::pg_tz,
+    intervals: c_int,
+    digits: c_int,
+    bytes: c_int,
 }
 
+/// `BYTEA_OUTPUT_HEX`.
+const HEXADECIMAL: c_int = 1;
+
 impl FixedSettings {
-    fn take() -> Self {
+    pub(super) fn take() -> Self {
         // SAFETY: reads and writes this backend's variables; UTC is a time zone that PostgreSQL always knows.
         unsafe {
-            let before = Self { style: pg_sys::DateStyle, order: pg_sys::DateOrder, zone: pg_sys::session_timezone };
-            let utc = pg_sys::pg_tzset(c"UTC".as_ptr());
+            let before = Self {
+                style: pg_sys::DateStyle,
+                order: pg_sys::DateOrder,
+                zone: pg_sys::session_timezone,
+                intervals: pg_sys::IntervalStyle,
+                digits: pg_sys::extra_float_digits,
+                bytes: bytea_output,
+            };
+            let utc = utc();
             pg_sys::DateStyle = pg_sys::USE_ISO_DATES as c_int;
             pg_sys::DateOrder = pg_sys::DATEORDER_MDY as c_int;
+            pg_sys::IntervalStyle = pg_sys::INTSTYLE_POSTGRES as c_int;
+            pg_sys::extra_float_digits = 1;
+            bytea_output = HEXADECIMAL;
             if !utc.is_null() {
                 pg_sys::session_timezone = utc;
             }
             before
         }
     }
+}
+
+/// What has been found stays as long as the process.
+fn utc() -> *mut pg_sys::pg_tz {
+    static UTC: BackendCell<*mut pg_sys::pg_tz> = BackendCell::new(std::ptr::null_mut());
+    if UTC.get().is_null() {
+        // SAFETY: a look-up by name, which keeps every zone that it has found.
+        UTC.set(unsafe { pg_sys::pg_tzset(c"UTC".as_ptr()) });
+    }
+    UTC.get()
 }
 
 impl Drop for FixedSettings {
@@ -171,6 +235,9 @@ impl Drop for FixedSettings {
             pg_sys::DateStyle = self.style;
             pg_sys::DateOrder = self.order;
             pg_sys::session_timezone = self.zone;
+            pg_sys::IntervalStyle = self.intervals;
+            pg_sys::extra_float_digits = self.digits;
+            bytea_output = self.bytes;
         }
     }
 }

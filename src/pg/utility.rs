@@ -8,6 +8,7 @@ use pgrx::pg_sys;
 use super::error::answer;
 use super::hooks::{dispatch, guarded};
 use super::role;
+use super::xact::{self, SubTransaction};
 
 /// A utility statement, while PostgreSQL passes it to us.
 pub struct Statement {
@@ -192,33 +193,66 @@ pub fn drop_prepared(name: &str) {
     }
 }
 
+#[derive(Clone, Copy)]
+struct Running {
+    user: pg_sys::Oid,
+    tag: pg_sys::NodeTag,
+    command: pg_sys::CommandTag::Type,
+    savepoint: SubTransaction,
+}
+
 thread_local! {
     /// The statements that run now, the outermost first: who asked, and for what.
-    static RUNNING: RefCell<Vec<(pg_sys::Oid, pg_sys::NodeTag)>> = const { RefCell::new(Vec::new()) };
+    static RUNNING: RefCell<Vec<Running>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Who asked for the utility statement that runs now. Inside of one, PostgreSQL may have become somebody else already:
 /// CREATE INDEX becomes the table's owner before it calls any hook.
 pub fn caller() -> pg_sys::Oid {
-    RUNNING.with_borrow(|running| running.last().map(|(user, _)| *user)).unwrap_or_else(role::current)
+    RUNNING.with_borrow(|running| running.last().map(|running| running.user)).unwrap_or_else(role::current)
 }
 
 /// Whether the statement that runs now rebuilds what stands already.
 pub fn is_rebuilding() -> bool {
-    RUNNING.with_borrow(|running| running.last().is_some_and(|(_, tag)| *tag == pg_sys::NodeTag::T_ReindexStmt))
+    RUNNING.with_borrow(|running| running.last().is_some_and(|running| running.tag == pg_sys::NodeTag::T_ReindexStmt))
 }
 
-/// Gives what [`leave`] wants. An ERROR jumps over the frame that would leave: the next statement to leave below it,
-/// or the transaction's abort, takes away what it left.
-fn enter(tag: pg_sys::NodeTag) -> usize {
+/// What the utility statement that runs now is called: `ALTER TABLE`. Empty outside of any.
+pub fn running_command() -> String {
+    let Some(command) = RUNNING.with_borrow(|running| running.last().map(|running| running.command)) else {
+        return String::new();
+    };
+    // SAFETY: every tag has a name, which is a C string that stays.
+    unsafe { CStr::from_ptr(pg_sys::GetCommandTagName(command)) }.to_string_lossy().into_owned()
+}
+
+/// How many statements run now, each within the one before.
+pub fn depth() -> usize {
+    RUNNING.with_borrow(Vec::len)
+}
+
+/// Gives what [`leave`] wants. An ERROR jumps over the frame that would leave: the rolling back of the savepoint that
+/// it began in, or the transaction's abort, takes away what it left.
+fn enter(statement: &Statement) -> usize {
+    // SAFETY: a valid statement, whose tag the function looks at; it raises nothing.
+    let command = unsafe { CreateCommandTag(statement.node) };
+    let (user, savepoint) = (role::current(), xact::current_subtransaction());
     RUNNING.with_borrow_mut(|running| {
-        running.push((role::current(), tag));
+        running.push(Running { user, tag: statement.tag(), command, savepoint });
         running.len() - 1
     })
 }
 
 fn leave(depth: usize) {
     RUNNING.with_borrow_mut(|running| running.truncate(depth));
+}
+
+/// A savepoint within another has the greater number.
+pub fn savepoint_rolled_back(own: SubTransaction) {
+    RUNNING.with_borrow_mut(|running| {
+        let ended = running.iter().position(|running| running.savepoint >= own);
+        running.truncate(ended.unwrap_or(running.len()));
+    });
 }
 
 pub(super) fn transaction_aborted() {
@@ -235,8 +269,10 @@ pub(super) fn install() {
     }
 }
 
-// The function that the hook replaces, called as C calls it: see `guarded`.
+// The function that the hook replaces, called as C calls it: see `guarded`. What a statement is called is asked of every
+// one, BEGIN included.
 unsafe extern "C-unwind" {
+    fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
     fn standard_ProcessUtility(
         planned: *mut pg_sys::PlannedStmt,
         text: *const c_char,
@@ -266,7 +302,7 @@ unsafe extern "C-unwind" fn process(
         let statement = Statement { node: (*planned).utilityStmt, text, query: context };
         // A transaction's own end frees the tree and leaves nothing to look at.
         let ends_transaction = statement.tag() == pg_sys::NodeTag::T_TransactionStmt;
-        let depth = enter(statement.tag());
+        let depth = enter(&statement);
         if guarded(|| answer((dispatch().statement_starts)(&statement))) == Verdict::Done {
             leave(depth);
             if statement.tag() == pg_sys::NodeTag::T_DeallocateStmt && !completion.is_null() {

@@ -138,24 +138,50 @@ pub fn own_pid() -> i32 {
 
 /// A short wait that a cancel ends.
 pub fn pause_briefly() {
+    pause(10_000);
+}
+
+/// A wait for what takes about a millisecond.
+pub fn pause_shortly() {
+    pause(500);
+}
+
+fn pause(micros: std::ffi::c_long) {
     // SAFETY: plain sleep; an interrupt is an ERROR here, with nothing held.
     unsafe {
-        pg_sys::pg_usleep(10_000);
+        pg_sys::pg_usleep(micros);
         pg_sys::check_for_interrupts!();
     }
 }
 
 /// Runs work in a transaction of its own. An error is logged and its transaction aborted: the process goes on.
 pub fn transaction<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
+    run(|| (), work)
+}
+
+/// As [`transaction`], with one snapshot for the whole of it, which is taken when the lock is held.
+pub fn repeatable<T>(lock: impl FnOnce(), work: impl FnOnce() -> Result<T>) -> Option<T> {
+    let lock = || {
+        // SAFETY: inside a transaction that has no snapshot yet.
+        unsafe { pg_sys::XactIsoLevel = pg_sys::XACT_REPEATABLE_READ as i32 };
+        lock();
+    };
+    run(lock, work)
+}
+
+fn run<T>(prepare: impl FnOnce(), work: impl FnOnce() -> Result<T>) -> Option<T> {
     // SAFETY: outside of any transaction.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
     }
-    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(|error| error.to_string())))
-        .catch_others(|caught| Err(describe(&caught)))
-        .execute();
+    let begun = || {
+        prepare();
+        // SAFETY: inside the transaction that has begun.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        work().map_err(|error| error.to_string())
+    };
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(begun)).catch_others(|caught| Err(describe(&caught))).execute();
     match outcome {
         Ok(value) => {
             // SAFETY: the snapshot and the transaction begun above.

@@ -1,5 +1,7 @@
 //! Transactions and savepoints.
 
+use std::ffi::CStr;
+
 use pgrx::{pg_guard, pg_sys};
 use warden_core::error::{Result, SqlState, WardenError};
 
@@ -9,9 +11,14 @@ use super::parallel;
 /// A (sub)transaction of this backend, as PostgreSQL numbers it.
 pub type SubTransaction = u32;
 
+unsafe extern "C-unwind" {
+    // Called as C calls it: it reads a variable.
+    fn GetCurrentSubTransactionId() -> pg_sys::SubTransactionId;
+}
+
 pub fn current_subtransaction() -> SubTransaction {
     // SAFETY: reads this backend's state.
-    unsafe { pg_sys::GetCurrentSubTransactionId() }
+    unsafe { GetCurrentSubTransactionId() }
 }
 
 /// # Errors
@@ -24,6 +31,19 @@ pub fn require_block(what: &str) -> Result<()> {
     Err(WardenError::new(SqlState::NoActiveTransaction, format!("{what} can only be used in transaction blocks"))
         .detail("A context ends with its transaction.")
         .hint("Begin a transaction first."))
+}
+
+/// Raises PostgreSQL's own error in a transaction that only reads, and on a standby.
+pub fn require_writable(command: &CStr) {
+    // SAFETY: reads this backend's state.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
+    require_primary(command);
+}
+
+/// Raises PostgreSQL's own error on a standby.
+pub fn require_primary(command: &CStr) {
+    // SAFETY: reads this backend's state.
+    unsafe { pg_sys::PreventCommandDuringRecovery(command.as_ptr()) };
 }
 
 pub fn is_transaction_running() -> bool {
@@ -72,6 +92,7 @@ unsafe extern "C-unwind" fn subtransaction(
 ) {
     use pg_sys::SubXactEvent::*;
     match event {
+        SUBXACT_EVENT_PRE_COMMIT_SUB => super::error::answer((dispatch().savepoint_releases)(own)),
         SUBXACT_EVENT_COMMIT_SUB => (dispatch().savepoint_released)(own, parent),
         SUBXACT_EVENT_ABORT_SUB => (dispatch().savepoint_rolled_back)(own),
         _ => {}

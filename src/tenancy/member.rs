@@ -1,10 +1,12 @@
 //! Members of a tenant: who may change them, and what always stays.
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::{TenantId, Tier, UserId};
 
 use super::directory;
+use crate::audit::event;
 use crate::identity::standing;
 use crate::pg::role::{self, Role};
 use crate::pg::{error::answer, spi};
@@ -14,7 +16,8 @@ use crate::sql::need;
 fn add_member(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>) {
     answer((|| {
         let change = Change::begin(tenant, user_id)?;
-        let granted = directory::labels()?.require(need(role, "role")?)?;
+        let role = need(role, "role")?;
+        let granted = directory::labels()?.require(role)?;
         change.actor.may_grant(granted)?;
         spi::as_owner(|| {
             change.lock_tenant()?;
@@ -31,7 +34,12 @@ fn add_member(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&s
                     .hint("Use warden.set_member_role to change the role."));
             }
             Ok(())
-        })
+        })?;
+        event::record(
+            Some(change.tenant),
+            "warden.tenancy.add_member",
+            json!({ "user_id": change.user.as_str(), "role": role }),
+        )
     })());
 }
 
@@ -39,7 +47,8 @@ fn add_member(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&s
 fn set_member_role(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Option<&str>) {
     answer((|| {
         let change = Change::begin(tenant, user_id)?;
-        let granted = directory::labels()?.require(need(role, "role")?)?;
+        let role = need(role, "role")?;
+        let granted = directory::labels()?.require(role)?;
         change.actor.may_grant(granted)?;
         spi::as_owner(|| {
             change.lock_tenant()?;
@@ -57,7 +66,12 @@ fn set_member_role(tenant: Option<pgrx::Uuid>, user_id: Option<&str>, role: Opti
                 ],
             )?;
             Ok(())
-        })
+        })?;
+        event::record(
+            Some(change.tenant),
+            "warden.tenancy.set_member_role",
+            json!({ "user_id": change.user.as_str(), "role": role }),
+        )
     })());
 }
 
@@ -77,7 +91,8 @@ fn remove_member(tenant: Option<pgrx::Uuid>, user_id: Option<&str>) {
                 &[directory::uuid(change.tenant).into(), change.user.as_str().into()],
             )?;
             Ok(())
-        })
+        })?;
+        event::record(Some(change.tenant), "warden.tenancy.remove_member", json!({ "user_id": change.user.as_str() }))
     })());
 }
 

@@ -1,10 +1,12 @@
 //! What the platform calls the four tiers.
 
 use pgrx::prelude::*;
+use serde_json::json;
 use warden_core::error::{SqlState, WardenError};
 use warden_core::tenancy::{Labels, Tier};
 
 use super::directory;
+use crate::audit::event;
 use crate::pg::role::{self, Role};
 use crate::pg::{error::answer, spi};
 use crate::sql::need;
@@ -22,13 +24,16 @@ fn rename_role(tier: Option<i32>, label: Option<&str>) {
         if directory::labels()?.tier(label).is_some_and(|other| other != tier) {
             return Err(WardenError::new(SqlState::UniqueViolation, "another role has this label"));
         }
-        spi::as_owner(|| {
+        let changed = spi::as_owner(|| {
             spi::execute(
-                "INSERT INTO warden.role_registry (tier, label) VALUES ($1, $2) \
-                 ON CONFLICT (tier) DO UPDATE SET label = excluded.label",
+                "INSERT INTO warden.role_registry AS r (tier, label) VALUES ($1, $2) \
+                 ON CONFLICT (tier) DO UPDATE SET label = excluded.label WHERE r.label <> excluded.label",
                 &[i16::from(tier.number()).into(), label.into()],
-            )?;
-            Ok(())
-        })
+            )
+        })?;
+        if changed == 0 {
+            return Ok(());
+        }
+        event::record(None, "warden.tenancy.rename_role", json!({ "tier": tier.number(), "label": label }))
     })());
 }

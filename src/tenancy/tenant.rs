@@ -1,10 +1,13 @@
 //! Creating, suspending and closing tenants.
 
 use pgrx::prelude::*;
+use serde_json::json;
+use warden_core::audit::{BLOCKS, PLATFORM};
 use warden_core::error::{Result, SqlState, WardenError};
 use warden_core::tenancy::{ExternalId, Reason, Slug, TenantId};
 
 use super::directory;
+use crate::audit::event;
 use crate::encryption;
 use crate::pg::error::{answer, internal};
 use crate::pg::role::{self, Role};
@@ -37,6 +40,11 @@ fn create(
         return Err(WardenError::new(SqlState::InvalidParameterValue, "a tenant's name must not be blank"));
     }
     let external_id = external_id.map(ExternalId::parse).transpose()?;
+    if id.is_some_and(|id| [PLATFORM, BLOCKS].contains(&directory::tenant_id(id))) {
+        return Err(WardenError::new(SqlState::InvalidParameterValue, "the id is reserved")
+            .detail("The audit keeps what belongs to no tenant under it.")
+            .hint("Leave the id out, or give a random one."));
+    }
     let id = spi::as_owner(|| {
         let id: pgrx::Uuid = spi::value(
             "INSERT INTO warden.tenant_registry (id, slug, external_id, name, region) \
@@ -70,7 +78,18 @@ fn create(
         }
         Ok(id)
     })?;
-    encryption::tenant_created(directory::tenant_id(id))?;
+    let tenant = directory::tenant_id(id);
+    encryption::tenant_created(tenant)?;
+    event::record(
+        Some(tenant),
+        "warden.tenancy.create_tenant",
+        json!({
+            "slug": slug.as_str(),
+            "name": name,
+            "region": region,
+            "external_id": external_id.as_ref().map(ExternalId::as_str),
+        }),
+    )?;
     Ok(id)
 }
 
@@ -89,20 +108,20 @@ fn tenant_by_reference(reference: Option<&str>) -> pgrx::Uuid {
 
 #[pg_extern(sql = false)]
 fn suspend_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
-    answer(change(tenant, why, "suspended"));
+    answer(change(tenant, why, "suspended", "warden.tenancy.suspend_tenant"));
 }
 
 #[pg_extern(sql = false)]
 fn resume_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
-    answer(change(tenant, why, "active"));
+    answer(change(tenant, why, "active", "warden.tenancy.resume_tenant"));
 }
 
 #[pg_extern(sql = false)]
 fn close_tenant(tenant: Option<pgrx::Uuid>, why: Option<&str>) {
-    answer(change(tenant, why, "closed"));
+    answer(change(tenant, why, "closed", "warden.tenancy.close_tenant"));
 }
 
-fn change(tenant: Option<pgrx::Uuid>, why: Option<&str>, to: &str) -> Result<()> {
+fn change(tenant: Option<pgrx::Uuid>, why: Option<&str>, to: &str, kind: &'static str) -> Result<()> {
     role::refuse_restricted()?;
     role::require(&[Role::Admin])?;
     let tenant = need(tenant, "tenant")?;
@@ -126,5 +145,6 @@ fn change(tenant: Option<pgrx::Uuid>, why: Option<&str>, to: &str) -> Result<()>
             &[tenant.into(), to.into(), why.as_str().into()],
         )?;
         Ok(())
-    })
+    })?;
+    event::record(Some(directory::tenant_id(tenant)), kind, json!({ "reason": why.as_str() }))
 }
