@@ -1,5 +1,7 @@
 //! What the client tests share: one server for each test program, and two tenants of its own for each test.
 
+pub mod audit;
+
 use std::sync::OnceLock;
 
 use postgres::{Client, Transaction};
