@@ -1,7 +1,9 @@
 //! `make demo`: an examination platform becomes a multi-tenant one that a bug, an injected statement or the tables' owner
-//! cannot cross, and whose secrets only their institution reads. `--psql` opens a prompt in the same world instead.
+//! cannot cross, whose secrets only their institution reads, and whose record nobody changes unseen. `--psql` opens a prompt
+//! in the same world instead.
 
 mod prompt;
+mod record;
 mod secrets;
 mod steps;
 mod story;

@@ -63,9 +63,14 @@ fn startup(world: &World) -> Result<String> {
         format!("  BEGIN; SELECT warden.login(:'{student}');"),
         format!("  {};", probes.instructor_write),
         "Also: SET warden.context, RESET ALL, set_config, \\d+ exam.*;".into(),
-        "or \\c - dba (owns the tables), \\c - officer (warden_admin), \\c - app_broker (warden_broker).".into(),
+        "or \\c - dba (owns the tables), officer (warden_admin), auditor (warden_auditor), app_broker (warden_broker)."
+            .into(),
         "As dba, encrypt a column, and then read the table, and the view that the notice names:".into(),
         format!("  {};", secrets.call(secrets.searched)),
+        "or audit a table, change a row as an instructor, and read the log as that institution's institution_admin:"
+            .into(),
+        format!("  SELECT warden.audit('{}');", world.sample.results.table),
+        "  SELECT entry, user_id, operation, key, old, new FROM warden.audit_log;".into(),
         "\\q stops the server and removes everything.".into(),
         String::new(),
     ];

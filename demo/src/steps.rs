@@ -47,3 +47,16 @@ pub fn expect(what: &str, seen: i64, right: i64) -> Result<()> {
     }
     Err(Error::unexpected(format!("{} {what}, not {}", thousands(seen), thousands(right))))
 }
+
+/// The condition that picks the row with this key.
+pub fn picking(columns: &[&str], key: &[String]) -> String {
+    let values: Vec<String> = key.iter().map(|part| literal(part)).collect();
+    match (columns, values.as_slice()) {
+        ([column], [value]) => format!("{column} = {value}"),
+        (columns, values) => format!("({}) = ({})", columns.join(", "), values.join(", ")),
+    }
+}
+
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

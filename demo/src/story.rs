@@ -5,7 +5,7 @@ use warden_lab::{
 };
 
 use crate::{
-    secrets,
+    record, secrets,
     steps::{DENIED, NO_CONTEXT, count, expect, rolled_back, shown},
     teller::{Teller, counted, thousands},
     world::World,
@@ -22,6 +22,7 @@ pub fn tell(teller: &mut Teller, world: &mut World) -> Result<()> {
     a_reference(teller, world)?;
     the_owner(teller, world)?;
     secrets::tell(teller, world)?;
+    record::tell(teller, world)?;
     a_removed_member(teller, world)
 }
 

@@ -52,6 +52,13 @@ impl Teller {
         }
     }
 
+    /// What a program printed.
+    pub fn said(&self, text: &str) {
+        for line in text.lines() {
+            self.lines("     ", line, None);
+        }
+    }
+
     /// What PostgreSQL said, as psql shows it.
     pub fn refusal(&self, refusal: &Refusal) {
         self.lines("     ", &format!("ERROR:  {}: {}", refusal.code, refusal.message), None);

@@ -7,9 +7,9 @@ use warden_lab::{
     sample::{Institution, Secret},
 };
 
-use super::{Act, literal, table_of};
+use super::{Act, table_of};
 use crate::{
-    steps::{count, expect, rolled_back, shown},
+    steps::{count, expect, literal, rolled_back, shown},
     teller::{Teller, counted, thousands},
 };
 

@@ -12,7 +12,7 @@ use warden_lab::{
     sample::{Institution, Secret, Secrets, Table},
 };
 
-use crate::{teller::Teller, world::World};
+use crate::{steps::picking, teller::Teller, world::World};
 
 pub fn tell(teller: &mut Teller, world: &World) -> Result<()> {
     let act = Act::new(world)?;
@@ -67,11 +67,7 @@ impl<'a> Act<'a> {
 
     /// The condition that picks a row.
     fn row(&self, known: &Known) -> String {
-        let values: Vec<String> = known.key.iter().map(|part| literal(part)).collect();
-        match (self.secrets.key, values.as_slice()) {
-            ([column], [value]) => format!("{column} = {value}"),
-            (columns, values) => format!("({}) = ({})", columns.join(", "), values.join(", ")),
-        }
+        picking(self.secrets.key, &known.key)
     }
 
     /// What `decrypt` takes as a row's key.
@@ -117,10 +113,6 @@ fn known(table: &Table, secrets: &Secrets, institution: &Institution) -> Result<
 fn table_of(world: &World, secret: Secret) -> Result<&Table> {
     let table = world.sample.table(secret.table);
     table.ok_or_else(|| Error::unexpected(format!("the sample lacks the table {}", secret.table)))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The beginning of a stored value, and how long it is.
