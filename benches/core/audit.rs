@@ -5,8 +5,9 @@ use std::{error::Error, hint::black_box, num::NonZeroU32};
 use criterion::{Criterion, Throughput};
 use warden_core::{
     audit::{
-        Block, BlockRef, Body, Check, Checkpoint, Column, Entry, Frontier, Hash, Head, Header, Heads, KeyName, Log,
-        Operation, Origin, Payload, Salt, Shown, SigningKey, Timestamp, Transaction, Writer, decode, leaf_hash,
+        Act, Actor, Batch, Block, BlockRef, Body, Cell, Check, Checkpoint, Column, Entries, Entry, EntryId, Frontier,
+        Hash, Head, Header, Heads, KeyName, Log, Operation, Origin, Payload, Payloads, Salt, Shape, Shown, SigningKey,
+        Subject, Timestamp, Transaction, Writer, decode, leaf_hash,
     },
     tenancy::TenantId,
 };
@@ -32,6 +33,13 @@ pub fn audit(criterion: &mut Criterion) -> Result<()> {
     let stored = (0..ENTRIES).map(Stored::new).collect::<Vec<_>>();
     // Once outside: a bench that measures how fast something fails is none.
     verify(&stored)?;
+    let mut capture = Capture::new()?;
+    let batch = capture.batch(ENTRIES)?;
+    // The formats are two, the entries the same.
+    let (entries, payloads) = (batch.entries_bytes().to_vec(), batch.payload_bytes().ok_or("no payloads")?.to_vec());
+    if verify_batch(&entries, &payloads)? != verify(&stored)? {
+        return Err("another tree".into());
+    }
     let (key, lines) = bundle(&stored)?;
     check(&key, &lines)?;
 
@@ -39,6 +47,9 @@ pub fn audit(criterion: &mut Criterion) -> Result<()> {
     group.throughput(Throughput::Elements(ENTRIES));
     group.bench_function("capture: payload, commitment, bytes, leaf", |bencher| {
         bencher.iter(|| (0..ENTRIES).map(|at| Stored::new(black_box(at)).leaf).fold(0u8, |all, leaf| all ^ leaf.0[0]));
+    });
+    group.bench_function("capture: payload and entry into a batch", |bencher| {
+        bencher.iter(|| capture.batch(black_box(ENTRIES)).map(Batch::size));
     });
     group.bench_function("hash: the leaf of stored bytes", |bencher| {
         bencher.iter(|| {
@@ -66,6 +77,9 @@ pub fn audit(criterion: &mut Criterion) -> Result<()> {
             }
             Ok::<_, Box<dyn Error>>(frontier.root())
         });
+    });
+    group.bench_function("verify: a stored batch, commitment, leaf, tree", |bencher| {
+        bencher.iter(|| verify_batch(black_box(&entries), black_box(&payloads)));
     });
     group.bench_function("verify: a bundle with every payload", |bencher| {
         bencher.iter(|| check(&key, black_box(&lines)))
@@ -123,6 +137,74 @@ fn verify(stored: &[Stored]) -> Result<Hash> {
             return Err("another payload".into());
         }
         frontier.append_data(&own.leaf_input)?;
+    }
+    Ok(frontier.root())
+}
+
+/// The same entries as a trigger captures them.
+struct Capture {
+    batch: Batch,
+    actor: Actor,
+    subject: Subject,
+    shape: Shape,
+}
+
+impl Capture {
+    fn new() -> Result<Self> {
+        let columns = [("tenant_id", true), ("id", true), ("title", false), ("state", false), ("paid_at", false)];
+        Ok(Self {
+            batch: Batch::new(),
+            actor: Actor::from(&TRANSACTION),
+            subject: Subject::new(Some("billing.invoice"), NonZeroU32::new(3), None),
+            shape: Shape::new(columns)?,
+        })
+    }
+
+    fn batch(&mut self, entries: u64) -> Result<&Batch> {
+        self.batch.clear();
+        for at in 0..entries {
+            let id = at.to_string();
+            let row = |state| {
+                [
+                    Cell::Text("07070707-0707-0707-0707-070707070707"),
+                    Cell::Text(&id),
+                    Cell::Text("Invoice for May"),
+                    Cell::Text(state),
+                    Cell::Null,
+                ]
+            };
+            let salt = Salt([at.to_be_bytes()[7]; 32]);
+            let (old, new) = (row("draft"), row("sent"));
+            let commitment = self.batch.payload(&self.shape, Some(&old), Some(&new), None, &salt)?;
+            let act = Act {
+                number: at,
+                operation: Operation::Update,
+                kind: None,
+                at: Timestamp(1_785_067_200_000_000),
+                commitment: Some(commitment),
+            };
+            self.batch.entry(&self.actor, &self.subject, &act)?;
+        }
+        Ok(&self.batch)
+    }
+}
+
+fn verify_batch(entries: &[u8], payloads: &[u8]) -> Result<Hash> {
+    let first = EntryId { incarnation: TRANSACTION.incarnation, xid: TRANSACTION.xid, number: 0 };
+    let (mut frontier, mut scratch) = (Frontier::new(), Vec::new());
+    let mut payloads = Payloads::read(payloads)?;
+    for stored in Entries::read(first, Some(TENANT), entries)? {
+        let stored = stored?;
+        if let Some(commitment) = stored.entry.commitment {
+            let payload = payloads.advance()?.ok_or("a payload too few")?;
+            if payload.commitment(&mut scratch).is_some_and(|own| own != commitment) {
+                return Err("another payload".into());
+            }
+        }
+        frontier.append(stored.leaf(&mut scratch), |_, _| ())?;
+    }
+    if payloads.advance()?.is_some() {
+        return Err("a payload too many".into());
     }
     Ok(frontier.root())
 }

@@ -15,7 +15,7 @@ use warden_lab::{Error, Result};
 use crate::{
     pgbench::Average,
     report::{Report, Section},
-    rows::{Effort, encryption, login, plan, protected, reading, search, untouched},
+    rows::{Effort, audit, encryption, login, plan, protected, reading, search, untouched},
     world::World,
 };
 
@@ -58,6 +58,9 @@ enum Part {
     EncryptionLarge,
     Protected,
     Search,
+    AuditBulk,
+    AuditTpcb,
+    AuditSeal,
 }
 
 fn main() -> ExitCode {
@@ -84,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut report = Report { machine: vec![machine::describe(&world.ours.cluster)?], sections: Vec::new() };
     for part in Part::ALL.into_iter().filter(|part| arguments.only.contains(part)) {
         eprintln!("== {}", part.name());
-        report.sections.push(part.measure(&world, effort)?);
+        report.sections.extend(part.measure(&world, effort)?);
     }
     report.machine.push(format!(
         "{tenants} tenants of {rows} rows; {} rounds of {} s, {}; load average {load_before} before, {} after; {:.0} s in all{}",
@@ -116,8 +119,9 @@ impl Arguments {
 }
 
 impl Part {
-    /// Protected statements late: their inserts grow the tables. The search, which makes a large table of its own, behind.
-    const ALL: [Self; 8] = [
+    /// Protected statements late: their inserts grow the tables. The search and
+    /// the audit, which make large tables of their own, behind.
+    const ALL: [Self; 11] = [
         Self::Plan,
         Self::Reading,
         Self::Login,
@@ -126,6 +130,9 @@ impl Part {
         Self::EncryptionLarge,
         Self::Protected,
         Self::Search,
+        Self::AuditBulk,
+        Self::AuditTpcb,
+        Self::AuditSeal,
     ];
 
     fn name(self) -> &'static str {
@@ -138,19 +145,25 @@ impl Part {
             Self::EncryptionLarge => "encryption of 64 KiB",
             Self::Protected => "protected statements",
             Self::Search => "encrypted columns",
+            Self::AuditBulk => "audited rows in bulk",
+            Self::AuditTpcb => "audited short transactions",
+            Self::AuditSeal => "sealing and verifying",
         }
     }
 
-    fn measure(self, world: &World, effort: Effort) -> Result<Section> {
-        match self {
-            Self::Plan => plan::check(world),
-            Self::Reading => reading::measure(world, effort),
-            Self::Login => login::measure(world, effort),
-            Self::Untouched => untouched::measure(world, effort),
-            Self::Encryption => encryption::measure_small(world, effort),
-            Self::EncryptionLarge => encryption::measure_large(world, effort),
-            Self::Protected => protected::measure(world, effort),
-            Self::Search => search::measure(world, effort),
-        }
+    fn measure(self, world: &World, effort: Effort) -> Result<Vec<Section>> {
+        Ok(vec![match self {
+            Self::Plan => plan::check(world)?,
+            Self::Reading => reading::measure(world, effort)?,
+            Self::Login => login::measure(world, effort)?,
+            Self::Untouched => untouched::measure(world, effort)?,
+            Self::Encryption => encryption::measure_small(world, effort)?,
+            Self::EncryptionLarge => encryption::measure_large(world, effort)?,
+            Self::Protected => protected::measure(world, effort)?,
+            Self::Search => search::measure(world, effort)?,
+            Self::AuditBulk => return audit::measure_bulk(world, effort),
+            Self::AuditTpcb => audit::measure_tpcb(world, effort)?,
+            Self::AuditSeal => audit::measure_seal(world, effort)?,
+        }])
     }
 }

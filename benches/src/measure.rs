@@ -3,8 +3,8 @@
 
 use warden_lab::Result;
 
-/// One contender's samples, in seconds, the n-th from the n-th round.
-#[derive(Clone, Debug)]
+/// One contender's samples, in seconds or bytes, the n-th from the n-th round.
+#[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<f64>);
 
 /// Measures once. The number is the round's: what a contender draws at random, all draw alike in one round.
@@ -13,14 +13,18 @@ pub type Contender<'a> = Box<dyn FnMut(u64) -> Result<f64> + 'a>;
 /// The samples of each contender, in the order in which they were given.
 pub fn interleave(rounds: u64, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Samples>> {
     let mut samples = vec![Samples(Vec::new()); contenders.len()];
-    for round in 0..rounds {
-        for index in order(round, contenders.len()) {
-            if let (Some(contender), Some(samples)) = (contenders.get_mut(index), samples.get_mut(index)) {
-                samples.0.push(contender(round)?);
-            }
+    take_turns(rounds, contenders.len(), |round, index| {
+        if let (Some(contender), Some(samples)) = (contenders.get_mut(index), samples.get_mut(index)) {
+            samples.0.push(contender(round)?);
         }
-    }
+        Ok(())
+    })?;
     Ok(samples)
+}
+
+/// Each of so many, by its index, once a round.
+pub fn take_turns(rounds: u64, count: usize, mut each: impl FnMut(u64, usize) -> Result<()>) -> Result<()> {
+    (0..rounds).try_for_each(|round| order(round, count).into_iter().try_for_each(|index| each(round, index)))
 }
 
 /// A B C, then C B A, then B C A, …: nobody is always first, nobody always behind the same one.
@@ -37,6 +41,10 @@ fn order(round: u64, count: usize) -> Vec<usize> {
 impl Samples {
     pub fn new(samples: Vec<f64>) -> Self {
         Self(samples)
+    }
+
+    pub fn push(&mut self, sample: f64) {
+        self.0.push(sample);
     }
 
     pub fn median(&self) -> f64 {

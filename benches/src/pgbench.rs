@@ -1,9 +1,6 @@
 //! Runs of PostgreSQL's own load generator.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use warden_lab::{Cluster, Error, Result};
 
@@ -31,14 +28,23 @@ pub struct Scripts {
     dir: PathBuf,
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// Picked at random, each as often as the others.
+    Scripts(&'a [PathBuf]),
+    /// One of pgbench's own, on its own tables.
+    Builtin(&'static str),
+}
+
 pub struct Load<'a> {
     pub cluster: &'a Cluster,
+    pub database: &'a str,
     pub role: &'a str,
     pub mode: Mode,
     pub clients: u32,
     pub seconds: u64,
-    /// Picked at random, each as often as the others. None: pgbench's own `select-only`.
-    pub scripts: &'a [PathBuf],
+    pub work: Work<'a>,
     pub average: Average,
     pub dir: &'a Scripts,
     /// What `:name` in the scripts stands for: texts, written without quotes.
@@ -100,11 +106,13 @@ impl Load<'_> {
             };
             pgbench.arg("-D").arg(format!("{name}={value}"));
         }
-        self.scripts.iter().for_each(|script| {
-            pgbench.arg("-f").arg(script);
-        });
-        if self.scripts.is_empty() {
-            pgbench.args(["-b", "select-only"]);
+        match self.work {
+            Work::Scripts(scripts) => scripts.iter().for_each(|script| {
+                pgbench.arg("-f").arg(script);
+            }),
+            Work::Builtin(name) => {
+                pgbench.args(["-b", name]);
+            }
         }
         if !self.settings.is_empty() {
             let settings: Vec<String> =
@@ -114,7 +122,7 @@ impl Load<'_> {
         if self.average == Average::Typical {
             pgbench.arg("--log").arg(format!("--log-prefix={}", self.dir.dir.join(LOG).display()));
         }
-        let output = pgbench.arg("postgres").output()?;
+        let output = pgbench.arg(self.database).output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
         match transactions_per_second(&printed) {
             Some(rate) if output.status.success() => match self.average {
@@ -122,12 +130,18 @@ impl Load<'_> {
                 Average::Typical => self.dir.take_logged(),
             },
             _ => Err(Error::Command {
-                program: format!(
-                    "pgbench {}",
-                    self.scripts.first().map_or(Path::new("-S"), PathBuf::as_path).display()
-                ),
+                program: format!("pgbench {}", self.work.name()),
                 output: format!("{printed}{}", String::from_utf8_lossy(&output.stderr)),
             }),
+        }
+    }
+}
+
+impl Work<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Scripts(scripts) => scripts.first().map_or(String::new(), |script| script.display().to_string()),
+            Self::Builtin(name) => (*name).to_owned(),
         }
     }
 }
@@ -154,6 +168,16 @@ fn middle_half(mut latencies: Vec<f64>) -> Option<f64> {
     let quarter = latencies.len() / 4;
     let middle = latencies.get(quarter..latencies.len() - quarter).filter(|middle| !middle.is_empty())?;
     Some(middle.iter().sum::<f64>() / middle.len() as f64)
+}
+
+/// Makes pgbench's tables anew; those that ran before are gone.
+pub fn fill(cluster: &Cluster, database: &str, role: &str, scale: u32) -> Result<()> {
+    let scale = scale.to_string();
+    let output = cluster.program("pgbench").args(["-i", "-q", "-U", role, "-s", &scale, database]).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::Command { program: "pgbench -i".into(), output: String::from_utf8_lossy(&output.stderr).into_owned() })
 }
 
 /// `None` also where nothing was done.

@@ -50,6 +50,7 @@ pub enum Target {
 pub enum Unit {
     Micro,
     Nano,
+    Bytes,
 }
 
 impl Section {
@@ -135,18 +136,20 @@ impl Unit {
         match self {
             Self::Micro => "µs",
             Self::Nano => "ns",
+            Self::Bytes => "B",
         }
     }
 
-    fn of(self, seconds: f64) -> f64 {
+    fn of(self, sample: f64) -> f64 {
         match self {
-            Self::Micro => seconds * 1e6,
-            Self::Nano => seconds * 1e9,
+            Self::Micro => sample * 1e6,
+            Self::Nano => sample * 1e9,
+            Self::Bytes => sample,
         }
     }
 
     fn range(self, samples: &Samples) -> String {
-        let show = |seconds| format!("{:.1}", self.of(seconds));
+        let show = |sample| format!("{:.1}", self.of(sample));
         format!("{} / **{}** / {}", show(samples.min()), show(samples.median()), show(samples.max()))
     }
 

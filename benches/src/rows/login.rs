@@ -7,7 +7,7 @@ use warden_lab::{Cluster, Error, Result};
 use super::Effort;
 use crate::{
     measure::{Contender, Samples, interleave},
-    pgbench::{Average, Load, Mode, Scripts},
+    pgbench::{Average, Load, Mode, Scripts, Work},
     report::{Row, Section, Target, Unit},
     world::{USER, World},
 };
@@ -51,11 +51,12 @@ fn seen_before(world: &World, effort: Effort, mode: Mode) -> Result<Row> {
         let seconds = effort.halved().seconds;
         let load = Load {
             cluster,
+            database: "postgres",
             role: "app",
             mode,
             clients: 1,
             seconds,
-            scripts,
+            work: Work::Scripts(scripts),
             average: Average::Typical,
             dir,
             variables: variables.as_slice(),

@@ -1,5 +1,6 @@
-//! One file a section of the report.
+//! One file a section of the report, or a folder for what belongs together.
 
+pub mod audit;
 pub mod encryption;
 pub mod login;
 pub mod plan;

@@ -7,7 +7,7 @@ use warden_lab::{Cluster, Result};
 use super::Effort;
 use crate::{
     measure::{Contender, interleave},
-    pgbench::{Load, Mode, Scripts},
+    pgbench::{Load, Mode, Scripts, Work},
     report::{Row, Section, Target, Unit},
     world::{USER, World},
 };
@@ -92,11 +92,12 @@ impl Cell {
         let contenders = scripts.iter().map(|(way, scripts)| -> Contender<'_> {
             let load = Load {
                 cluster: way.cluster(world),
+                database: "postgres",
                 role: way.role(),
                 mode: self.mode,
                 clients: self.clients,
                 seconds: effort.seconds,
-                scripts,
+                work: Work::Scripts(scripts),
                 average: effort.average,
                 dir: way.scripts(world),
                 variables: if *way == Way::Login { &tokens } else { &ids },

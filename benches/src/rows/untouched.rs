@@ -1,11 +1,11 @@
 //! Statements that touch nothing protected: what everybody else on the server pays.
 
-use warden_lab::{Cluster, Error, Result};
+use warden_lab::{Error, Result};
 
 use super::Effort;
 use crate::{
     measure::{Contender, Samples, interleave},
-    pgbench::{Load, Mode},
+    pgbench::{Load, Mode, Work, fill},
     report::{Row, Section, Target, Unit},
     world::{BYSTANDER, World},
 };
@@ -15,7 +15,7 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
                 The control measures the server without it against itself: what this machine cannot tell apart.";
     let mut section = Section::new("Statements that touch nothing protected", note, Unit::Micro, &["without"]);
     for cluster in [&world.ours.cluster, &world.plain] {
-        fill(cluster, if effort.is_quick { 1 } else { 10 })?;
+        fill(cluster, "postgres", BYSTANDER, if effort.is_quick { 1 } else { 10 })?;
     }
     for (mode, clients) in [(Mode::Prepared, 1), (Mode::Unprepared, 1), (Mode::Prepared, 2)] {
         if effort.is_quick && clients > 1 {
@@ -28,11 +28,12 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
             let seconds = effort.halved().seconds;
             let load = Load {
                 cluster,
+                database: "postgres",
                 role: BYSTANDER,
                 mode,
                 clients,
                 seconds,
-                scripts: &[],
+                work: Work::Builtin("select-only"),
                 average: effort.average,
                 dir,
                 variables: &[],
@@ -54,15 +55,4 @@ pub fn measure(world: &World, effort: Effort) -> Result<Section> {
         section.rows.push(Row { what: format!("control: {name}"), ours: again, others, target: Target::None });
     }
     Ok(section)
-}
-
-fn fill(cluster: &Cluster, scale: u32) -> Result<()> {
-    let output = cluster
-        .program("pgbench")
-        .args(["-i", "-q", "-U", BYSTANDER, "-s", &scale.to_string(), "postgres"])
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::Command { program: "pgbench -i".into(), output: String::from_utf8_lossy(&output.stderr).into_owned() })
 }
