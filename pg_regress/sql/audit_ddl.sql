@@ -107,6 +107,9 @@ DROP POLICY all_of_it ON audd.t;
 CREATE TABLE audd.p2 PARTITION OF audd.p FOR VALUES FROM (10) TO (20);
 CREATE TABLE audd.p3 (id int NOT NULL, at int NOT NULL, body text, note text, CONSTRAINT p3_at CHECK (at = 25), PRIMARY KEY (id, at));
 INSERT INTO audd.p3 VALUES (1, 25, 'from before');
+-- Rows that stand in no entry are the officer's to bring; without any, the owner attaches.
+ALTER TABLE audd.p ATTACH PARTITION audd.p3 FOR VALUES FROM (20) TO (30);
+DELETE FROM audd.p3;
 ALTER TABLE audd.p ATTACH PARTITION audd.p3 FOR VALUES FROM (20) TO (30);
 CREATE TABLE audd.child (id int, at int, FOREIGN KEY (id, at) REFERENCES audd.p (id, at));
 ALTER TABLE audd.child ADD FOREIGN KEY (id) REFERENCES audd.t (id);

@@ -556,6 +556,9 @@ fn moved(table: pg_sys::Oid) -> Result<()> {
         match registry::of_family(member)? {
             Some(audited) => {
                 table::require_member(member)?;
+                if audited.relation != member && !is_officer() && has_rows(member)? {
+                    return Err(refuse(member, Act::Attach));
+                }
                 trigger::establish(&[member], audited.relation)?;
                 settle(member, &audited)?;
             }
@@ -564,6 +567,12 @@ fn moved(table: pg_sys::Oid) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a table holds rows by itself, whoever they are of.
+fn has_rows(table: pg_sys::Oid) -> Result<bool> {
+    let name = catalog::relation_name(table);
+    Ok(spi::value::<bool>(&format!("SELECT EXISTS (SELECT FROM ONLY {name})"), &[])? == Some(true))
 }
 
 /// A superuser's DDL in a database in which nothing has been recorded since it came to be is that of a dump: it makes the
@@ -610,6 +619,7 @@ enum Act<'a> {
     /// A trigger of another name calls a function of the audit's.
     Borrow(&'a str),
     Drop,
+    Attach,
     Detach,
     Retype(&'a str),
     AlterType,
@@ -623,6 +633,7 @@ impl Act<'_> {
             Act::Trigger(name) => format!("Trigger \"{name}\" is a part of the audit."),
             Act::Borrow(name) => format!("Trigger \"{name}\" calls a function of the audit's own triggers."),
             Act::Drop => "All its rows would be gone, and the log would not say so.".to_owned(),
+            Act::Attach => "It brings rows that stand in no entry.".to_owned(),
             Act::Detach => {
                 "The partition's rows would be gone from the table, and its changes not recorded.".to_owned()
             }

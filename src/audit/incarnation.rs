@@ -61,7 +61,7 @@ pub fn settled() -> Result<Option<u32>> {
     if has_any.first() == Some(&true) { own().map(Some) } else { Ok(None) }
 }
 
-/// Whether anything has been recorded in this incarnation: not while a dump is being restored.
+/// Whether anything has been recorded in this database, on whatever timeline: not while a dump is being restored.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -70,10 +70,11 @@ pub fn has_entries() -> Result<bool> {
     if HAS_ENTRIES.get() == Some(own) {
         return Ok(true);
     }
-    let Some(number) = find(own)? else { return Ok(false) };
     let found = spi::as_owner_latest(|| {
-        let query = "SELECT EXISTS (SELECT FROM warden.audit_entry WHERE incarnation = $1)";
-        spi::read(query, &[number.cast_signed().into()], |row| row.need::<bool>(1))
+        let query = "SELECT EXISTS (SELECT FROM warden.audit_incarnation i WHERE i.system_identifier = $1 AND i.database = $2 \
+             AND EXISTS (SELECT FROM warden.audit_entry e WHERE e.incarnation = i.incarnation))";
+        let [system, _, database] = parameters(own);
+        spi::read(query, &[system, database], |row| row.need::<bool>(1))
     })?;
     let has_any = found.first() == Some(&true);
     // What this transaction has written itself may be gone again.
