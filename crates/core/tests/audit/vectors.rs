@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use warden_core::audit::{
-    Block, Body, Check, Checkpoint, Column, Entry, Frontier, Hash, Head, HeadPath, Header, Heads, KeyName, Note,
-    Omitted, Operation, Origin, Payload, Row, Salt, Shown, SigningKey, Timestamp, Transaction, Writer, decode, encode,
-    leaf_hash, redact,
+    Block, Body, Check, Checkpoint, Column, Entries, Entry, EntryId, Frontier, Hash, Head, HeadPath, Header, Heads,
+    KeyName, Note, Omitted, Operation, Origin, Payload, Payloads, Row, Salt, Shown, SigningKey, Stored, Timestamp,
+    Transaction, Writer, decode, encode, leaf_hash, redact,
 };
 use warden_core::tenancy::TenantId;
 
@@ -284,6 +284,39 @@ fn the_documented_example() {
 
     let note = page.split("```\n").nth(1).unwrap();
     assert_eq!(note, self::vectors("checkpoints")[0]["note"]);
+}
+
+/// The page's stored batch is that of two vectors, bit by bit.
+#[test]
+fn the_documented_batch() {
+    let formats = read("docs/formats.md");
+    let (_, example) = formats.split_once("## An example of a stored batch").unwrap();
+    let listings: Vec<&str> = example.split("```").skip(1).step_by(2).take(2).collect();
+    let bytes = |at: usize| hex(&Value::String(listings[at].lines().map(field).collect()));
+
+    let first = EntryId::parse("1.745.1").unwrap();
+    let entries = bytes(0);
+    let known = [0, 1].map(|at| hex(&vectors("entries")[at]["leaf_input"]));
+    let tenant = decode(&known[0]).unwrap().1.tenant;
+    let input = |entry: Result<warden_core::audit::StoredEntry, _>| {
+        let mut input = Vec::new();
+        entry.unwrap().leaf_input(&mut input);
+        input
+    };
+    let read: Vec<_> = Entries::read(first, tenant, &entries).unwrap().map(input).collect();
+    assert_eq!(read, known);
+
+    let payloads = bytes(1);
+    let mut read = Payloads::read(&payloads).unwrap();
+    for at in 0..2 {
+        let Some(Stored::Present { payload, .. }) = read.advance().unwrap() else {
+            panic!("payload {at} is not there")
+        };
+        let mut canonical = Vec::new();
+        payload.canonical(&mut canonical);
+        assert_eq!(canonical, hex(&vectors("payloads")[at]["bytes"]));
+    }
+    assert!(read.advance().unwrap().is_none());
 }
 
 /// The bytes of a listing's line: what follows its name, without spaces.
