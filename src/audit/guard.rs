@@ -142,18 +142,19 @@ pub fn statement_starts(statement: &Statement) -> Result<()> {
 }
 
 fn alter_table(alter: &AlterTable) -> Result<()> {
-    if let Some(audited) = registry::of_family(alter.relation)? {
+    let own = registry::of_family(alter.relation)?;
+    if let Some(audited) = &own {
         if alter.has_unlogging {
-            allow(alter.relation, &audited, Act::Unlog)?;
+            allow(alter.relation, audited, Act::Unlog)?;
         }
         // Not every part of it tells of itself.
-        note(alter.relation, &audited);
+        note(alter.relation, audited);
     }
     for (part, change) in &alter.parts {
         match part {
             AlterPart::DetachPartition => {
-                if let Some(audited) = registry::of_family(alter.relation)? {
-                    allow(alter.relation, &audited, Act::Detach)?;
+                if let Some(audited) = &own {
+                    allow(alter.relation, audited, Act::Detach)?;
                 }
             }
             AlterPart::RetypeColumn(column) if computes(*change, alter.relation) => {

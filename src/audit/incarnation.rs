@@ -32,9 +32,7 @@ pub fn transaction_ended() {
 /// When it is not known and cannot be entered.
 pub fn own() -> Result<u32> {
     let own = incarnation::own();
-    if let Some((known, number)) = KNOWN.get()
-        && known == own
-    {
+    if let Some(number) = known(own) {
         return Ok(number);
     }
     // Another may enter it at the same time: then it is waited for, and its row is there.
@@ -55,6 +53,9 @@ pub fn own() -> Result<u32> {
 /// # Errors
 /// When it cannot be read or entered.
 pub fn settled() -> Result<Option<u32>> {
+    if let Some(number) = known(incarnation::own()) {
+        return Ok(Some(number));
+    }
     let has_any = spi::as_owner_latest(|| {
         spi::read("SELECT EXISTS (SELECT FROM warden.audit_incarnation)", &[], |row| row.need::<bool>(1))
     })?;
@@ -82,6 +83,10 @@ pub fn has_entries() -> Result<bool> {
         HAS_ENTRIES.set(Some(own));
     }
     Ok(has_any)
+}
+
+fn known(own: Incarnation) -> Option<u32> {
+    KNOWN.get().filter(|(known, _)| *known == own).map(|(_, number)| number)
 }
 
 fn find(own: Incarnation) -> Result<Option<u32>> {

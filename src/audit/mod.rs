@@ -7,7 +7,7 @@ pub mod export;
 mod guard;
 pub mod history;
 mod incarnation;
-mod period;
+pub mod period;
 mod proof;
 mod reader;
 pub mod registry;

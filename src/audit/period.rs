@@ -68,8 +68,10 @@ pub fn open_next() -> Result<()> {
             &[SPAN.into()],
         )
     })?;
-    let next = newest()?.0.checked_add(1);
-    if let Some(next) = next.filter(|_| is_due == Some(true)) { open(next) } else { Ok(()) }
+    if is_due != Some(true) {
+        return Ok(());
+    }
+    newest()?.0.checked_add(1).map_or(Ok(()), open)
 }
 
 fn open(period: i32) -> Result<()> {

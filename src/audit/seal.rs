@@ -8,8 +8,6 @@ mod request;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use warden_core::error::Result;
-
 use super::incarnation;
 use crate::pg::guc::SEAL_INTERVAL;
 use crate::pg::shmem::workers;
@@ -59,12 +57,4 @@ fn seal(is_asked: bool) -> Option<u64> {
 /// One sealer at a time, whatever process it runs in; readers and writers go on.
 fn lock() {
     relation::lock_against_itself(cache::table("audit_block"));
-}
-
-/// What the worker does at every wake-up besides its jobs.
-///
-/// # Errors
-/// When the next period cannot be opened.
-pub fn keep_house() -> Result<()> {
-    super::period::open_next()
 }

@@ -11,13 +11,15 @@ use warden_core::isolation::TenantType;
 use warden_core::tenancy::TenantId;
 use zeroize::Zeroizing;
 
-use super::{registry, schema};
+use super::registry::{self, Audited};
+use super::schema;
+use crate::encryption::column::primary_key;
 use crate::isolation;
 use crate::pg::cache::{self, Registry};
 use crate::pg::canonical::Columns;
 use crate::pg::error::internal;
 use crate::pg::trigger::{Shape, TriggerRow};
-use crate::pg::{catalog, spi, typed};
+use crate::pg::{catalog, typed};
 use crate::tenancy::directory;
 
 /// Where a row says whose it is.
@@ -102,20 +104,17 @@ fn remember(relation: Oid, shape: Shape) -> Result<(u64, Option<Rc<Target>>)> {
 
 fn make(relation: Oid, shape: Shape) -> Result<Option<Target>> {
     let Some(audited) = registry::of_family(relation)? else { return Ok(None) };
-    let key = key_columns(relation)?;
+    let key = primary_key(relation)?;
     let numbers: Vec<usize> = (1..=shape.len())
         .filter(|number| !shape.is_dropped(*number))
         .filter(|number| !audited.excluded.contains(&name(shape, *number)))
         .collect();
-    let is_key = |number: &usize| key.is_empty() || i16::try_from(*number).is_ok_and(|number| key.contains(&number));
+    let is_key = |name: &String| key.is_empty() || key.contains(name);
     let names: Vec<String> = numbers.iter().map(|number| name(shape, *number)).collect();
-    let columns = names.iter().zip(&numbers).map(|(name, number)| (name.as_str(), is_key(number)));
+    let columns = names.iter().map(|name| (name.as_str(), is_key(name)));
     let redacted = names.iter().enumerate().filter(|(_, name)| audited.redacted.contains(name));
-    let own = catalog::recorded_name(relation);
-    let detail = (audited.relation != relation)
-        .then(|| serde_json::json!({ "root": catalog::recorded_name(audited.relation) }).to_string());
     Ok(Some(Target {
-        subject: Subject::new(Some(&own), Some(schema::version(relation, &own)?), detail.as_deref()),
+        subject: subject(relation, &audited)?,
         shape: StoredShape::new(columns).map_err(internal)?,
         columns: Columns::new(shape, numbers.iter().copied()),
         redacted: redacted.map(|(at, name)| (at, name.clone())).collect(),
@@ -127,18 +126,6 @@ fn make(relation: Oid, shape: Shape) -> Result<Option<Target>> {
 
 fn name(shape: Shape, number: usize) -> String {
     shape.name(number).to_string_lossy().into_owned()
-}
-
-/// Of the primary key; none where there is no such key.
-fn key_columns(relation: Oid) -> Result<Vec<i16>> {
-    let found = spi::as_owner_latest(|| {
-        spi::read(
-            "SELECT c.conkey FROM pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'p'",
-            &[relation.into()],
-            |row| row.need::<Vec<i16>>(1),
-        )
-    })?;
-    Ok(found.into_iter().next().unwrap_or_default())
 }
 
 fn owner(relation: Oid, shape: Shape) -> Result<Owner> {
@@ -193,8 +180,13 @@ fn named(value: Datum, kind: Oid) -> Result<Option<TenantId>> {
 /// As [`of`].
 pub fn truncated(relation: Oid) -> Result<Option<Subject>> {
     let Some(audited) = registry::of_family(relation)? else { return Ok(None) };
-    let own = catalog::recorded_name(relation);
-    let detail = (audited.relation != relation)
-        .then(|| serde_json::json!({ "root": catalog::recorded_name(audited.relation) }).to_string());
-    Ok(Some(Subject::new(Some(&own), Some(schema::version(relation, &own)?), detail.as_deref())))
+    subject(relation, &audited).map(Some)
+}
+
+/// The table by its name and columns of now, and the one that it is a partition of.
+fn subject(relation: Oid, audited: &Audited) -> Result<Subject> {
+    let name = catalog::recorded_name(relation);
+    let root = (audited.relation != relation).then(|| catalog::recorded_name(audited.relation));
+    let detail = root.map(|root| serde_json::json!({ "root": root }).to_string());
+    Ok(Subject::new(Some(&name), Some(schema::version(relation, &name)?), detail.as_deref()))
 }

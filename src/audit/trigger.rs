@@ -109,16 +109,20 @@ impl Fault {
 }
 
 /// Over relations `of (relation)`: a row for each trigger with a fault.
-const FAULTS: &str = "SELECT o.relation, w.name::text, s.fault \
+fn faults() -> String {
+    format!(
+        "SELECT o.relation, w.name::text, s.fault \
      FROM of o JOIN pg_class c ON c.oid = o.relation CROSS JOIN (VALUES \
-         ('~warden_audit', 'warden.audit_row()'::regprocedure::oid, 29), \
-         ('~warden_audit_truncate', 'warden.audit_truncate()'::regprocedure::oid, 32)) w(name, function, kind) \
+         ('{ROW}', '{ROW_FUNCTION}'::regprocedure::oid, {AFTER_ROW}), \
+         ('{TRUNCATE}', '{TRUNCATE_FUNCTION}'::regprocedure::oid, {AFTER_TRUNCATE})) w(name, function, kind) \
        LEFT JOIN pg_trigger g ON g.tgrelid = o.relation AND g.tgname = w.name::name, \
        LATERAL (SELECT CASE WHEN g.oid IS NULL THEN 'missing' \
          WHEN g.tgfoid <> w.function OR g.tgtype <> w.kind OR g.tgqual IS NOT NULL OR g.tgnargs <> 0 OR g.tgdeferrable \
            OR g.tgattr::text <> '' OR g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL THEN 'another' \
          WHEN g.tgenabled <> 'A' THEN 'not always' END) s(fault) \
-     WHERE s.fault IS NOT NULL AND c.relkind IN ('r', 'p') ORDER BY 1, 2";
+     WHERE s.fault IS NOT NULL AND c.relkind IN ('r', 'p') ORDER BY 1, 2"
+    )
+}
 
 fn fault(row: &Row) -> Result<(pg_sys::Oid, String, Fault)> {
     Ok((row.need(1)?, row.need(2)?, Fault::parse(&row.need::<String>(3)?)?))
@@ -131,8 +135,8 @@ fn fault(row: &Row) -> Result<(pg_sys::Oid, String, Fault)> {
 /// 55000 where a trigger of somebody's has the name of one of ours.
 pub fn establish(family: &[pg_sys::Oid], root: pg_sys::Oid) -> Result<bool> {
     let mut was_missing = false;
+    let query = format!("WITH of(relation) AS (VALUES ($1::oid)) {}", faults());
     for table in family {
-        let query = format!("WITH of(relation) AS (VALUES ($1::oid)) {FAULTS}");
         for (_, name, fault) in spi::rows(&query, &[(*table).into()], fault)? {
             if fault == Fault::Missing && name == ROW && *table != root {
                 continue;
@@ -190,7 +194,7 @@ pub fn trigger_faults() -> Result<Vec<(String, String)>> {
     }
     let family = "WITH RECURSIVE family(relation) AS (SELECT r.relation::oid FROM warden.audited_registry r UNION \
          SELECT i.inhrelid FROM pg_inherits i JOIN family f ON f.relation = i.inhparent)";
-    let query = format!("{family}, of(relation) AS (SELECT f.relation FROM family f) {FAULTS}");
+    let query = format!("{family}, of(relation) AS (SELECT f.relation FROM family f) {}", faults());
     let kinds = format!(
         "{family} SELECT CASE WHEN c.oid IS NULL THEN f.relation::text ELSE format('%I.%I', n.nspname, c.relname) END, \
            CASE WHEN c.oid IS NULL THEN 'the table does not exist' ELSE 'it is no table, and no trigger records its rows' END \

@@ -10,7 +10,6 @@ use super::{actor, incarnation, period, registry};
 use crate::pg::bulk::{self, Value};
 use crate::pg::error::internal;
 use crate::pg::incarnation::transaction;
-use crate::pg::spi;
 use crate::pg::xact::{self, SubTransaction};
 
 thread_local! {
@@ -74,12 +73,7 @@ pub fn transaction_ended() {
 fn flush(savepoint: SubTransaction) -> Result<()> {
     let written = BUFFER.with_borrow_mut(|buffer| buffer.take(savepoint));
     // This transaction may have dropped the extension, and all that it has recorded.
-    if written.is_empty() || !registry::is_installed() {
-        return Ok(());
-    }
-    // What is stored out of line may look for a snapshot, and at commit there is none.
-    let is_large = |batch: &Written| batch.size() > bulk::IN_LINE;
-    if written.iter().any(is_large) { spi::with_snapshot(|| write(&written)) } else { write(&written) }
+    if written.is_empty() || !registry::is_installed() { Ok(()) } else { write(&written) }
 }
 
 fn write(batches: &[Written]) -> Result<()> {

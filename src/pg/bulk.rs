@@ -1,11 +1,12 @@
 //! Rows of the extension's own tables, written many at a time: one lock, one look at each page, one WAL record for what
 //! fits on it.
 
-use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum, Oid};
 use warden_core::error::{Result, SqlState, WardenError};
 
 use super::call::Varlena;
+use super::memory::Memory;
+use super::spi;
 
 /// A column's value.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ pub enum Value<'a> {
 }
 
 /// Bytes of a row of which no part is stored elsewhere, in tables with a `toast_tuple_target` of a whole page.
-pub const IN_LINE: usize = 7_500;
+const IN_LINE: usize = 7_500;
 
 /// What a table of these columns takes in one go. More would hold more memory than it saves work.
 const MOST: usize = 256;
@@ -67,8 +68,7 @@ impl Table {
     }
 
     fn insert<const N: usize>(&self, rows: &[[Value; N]]) -> Result<()> {
-        // SAFETY: nothing that is made there outlives the call.
-        unsafe { PgMemoryContexts::new("pg_warden rows").switch_to(|_| self.insert_from_here(rows)) }
+        Memory::new().within(|| self.insert_from_here(rows))
     }
 
     fn insert_alone<const N: usize>(&self, row: &[Value; N]) -> Result<()> {
@@ -78,8 +78,8 @@ impl Table {
             unsafe { pg_sys::CatalogTupleInsertWithInfo(self.relation, tuple, self.indexes) };
             Ok(())
         };
-        // SAFETY: nothing that is made there outlives the call.
-        unsafe { PgMemoryContexts::new("pg_warden row").switch_to(|_| insert()) }
+        // What is stored elsewhere may look for a snapshot, and at commit there is none.
+        spi::with_snapshot(|| Memory::new().within(insert))
     }
 
     /// In the current memory context.

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use warden_core::error::Result;
 
 use super::error::internal;
+use super::spi::Connection;
 use super::trigger::Rows;
 
 unsafe extern "C-unwind" {
@@ -21,15 +22,11 @@ pub struct Plan {
 pub type Argument = Option<Datum>;
 
 /// A connection to SPI: everything that is asked lives until it is closed.
-pub struct Session(());
+pub struct Session(Connection);
 
 impl Session {
     pub fn open() -> Result<Self> {
-        // SAFETY: inside a transaction, as every trigger is.
-        match unsafe { pg_sys::SPI_connect() } {
-            status if status == pg_sys::SPI_OK_CONNECT as i32 => Ok(Self(())),
-            status => Err(internal(format!("SPI_connect gave {status}"))),
-        }
+        Connection::open().map(Self)
     }
 
     pub fn prepare(&self, statement: &str, types: &[Oid]) -> Result<Plan> {
@@ -59,15 +56,6 @@ impl Session {
                 return Err(internal(format!("a statement ended with {status}")));
             }
             Ok((pg_sys::SPI_processed, Rows::new(pg_sys::SPI_tuptable)))
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: closes the connection that `open` made; on ERROR the abort does it.
-            unsafe { pg_sys::SPI_finish() };
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Job {
 const JOBS: [Job; 3] = [
     Job { name: "last uses of sessions", run: crate::identity::last_use::flush },
     Job { name: "ended sessions", run: crate::identity::last_use::purge },
-    Job { name: "periods of the audit log", run: crate::audit::seal::keep_house },
+    Job { name: "periods of the audit log", run: crate::audit::period::open_next },
 ];
 
 const ROUND: Duration = Duration::from_secs(60);

@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 
-use pgrx::Uuid;
 use warden_core::audit::{BLOCKS, Entries, EntryId, FIRST_STORED, Frontier, Hash, Head, Node, owner};
 use warden_core::error::Result;
 use warden_core::tenancy::TenantId;
 
 use crate::pg::error::{internal, log};
 use crate::pg::spi;
+use crate::tenancy::directory;
 
 /// A batch as it stands in its table.
 pub struct Stored<'a> {
@@ -42,7 +42,7 @@ impl Log {
     pub fn load(tenant: TenantId) -> Result<Self> {
         let head = spi::row(
             "SELECT size, frontier FROM warden.audit_head WHERE tenant = $1 ORDER BY block DESC LIMIT 1",
-            &[Uuid::from_bytes(tenant.0).into()],
+            &[directory::uuid(tenant).into()],
             |row| Ok((row.need::<i64>(1)?.cast_unsigned(), row.need::<Vec<u8>>(2)?)),
         )?;
         let frontier = match head {

@@ -32,13 +32,6 @@ pub struct Written {
     pub payloads: Option<Vec<u8>>,
 }
 
-impl Written {
-    /// Bytes of the larger body.
-    pub fn size(&self) -> usize {
-        self.payloads.as_ref().map_or(0, Vec::len).max(self.entries.len())
-    }
-}
-
 /// The entries of a savepoint, or of the transaction outside of any.
 #[derive(Debug)]
 struct Level {
